@@ -1,0 +1,1 @@
+//! Measures a workload in time, instructions, heap bytes and leaks from one declaration.

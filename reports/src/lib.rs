@@ -1,0 +1,1 @@
+//! Run records, comparison, gate, plots and the HTML report of exuvia.

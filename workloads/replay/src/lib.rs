@@ -1,0 +1,1 @@
+//! Rebuilds real heaps and replays real allocation traces.

@@ -1,0 +1,1 @@
+//! The built-in suite: every workload crate under one command line.
