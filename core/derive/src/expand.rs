@@ -1,0 +1,235 @@
+//! Writes the implementation: the refusals first, then `HOLDS`, `FINALIZE` and the visits.
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote};
+use syn::{Data, DeriveInput, Field, Fields, Generics, Ident, Index, Member, Path, Result, Type};
+
+use crate::attributes::{TypeOptions, field_is_leaf, refuse_on_variant};
+
+/// The whole output of the derive for one type.
+pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
+    refuse_lifetimes(&input.generics)?;
+    let options = TypeOptions::read(&input.attrs)?;
+    let shapes = shapes(input)?;
+    let root = &options.root;
+
+    let holds = holds(input, &options, &shapes);
+    let finalize = options.finalize.then(|| finalize(root));
+    let visits = visits(&options, &shapes);
+    let marker = (!options.leaf).then(|| refuse_drop(input));
+
+    let name = &input.ident;
+    let generics = bounded(&input.generics, &options);
+    let (parameters, arguments, clause) = generics.split_for_impl();
+    Ok(quote! {
+        const _: () = {
+            #marker
+
+            // SAFETY: every field that is not declared a leaf is visited exactly once.
+            #[automatically_derived]
+            unsafe impl #parameters #root::Trace for #name #arguments #clause {
+                const HOLDS: bool = #holds;
+                #finalize
+                #[inline]
+                fn trace<__ExuviaVisitor: #root::Visitor>(&self, visitor: &mut __ExuviaVisitor) {
+                    #visits
+                }
+            }
+        };
+    })
+}
+
+/// A struct, or one variant of an enum, with the fields that are visited.
+struct Shape<'a> {
+    /// `None` for a struct.
+    variant: Option<&'a Ident>,
+    visited: Vec<(Member, &'a Type)>,
+}
+
+fn shapes(input: &DeriveInput) -> Result<Vec<Shape<'_>>> {
+    match &input.data {
+        Data::Struct(data) => Ok(vec![shape(None, &data.fields)?]),
+        Data::Enum(data) => data
+            .variants
+            .iter()
+            .map(|variant| {
+                refuse_on_variant(&variant.attrs)?;
+                shape(Some(&variant.ident), &variant.fields)
+            })
+            .collect(),
+        Data::Union(data) => Err(syn::Error::new_spanned(
+            data.union_token,
+            "a union cannot be traced: nothing says which of its fields is alive",
+        )),
+    }
+}
+
+fn shape<'a>(variant: Option<&'a Ident>, fields: &'a Fields) -> Result<Shape<'a>> {
+    let mut visited = Vec::new();
+    for (index, field) in fields.iter().enumerate() {
+        if !field_is_leaf(&field.attrs)? {
+            visited.push((member(index, field), &field.ty));
+        }
+    }
+    Ok(Shape { variant, visited })
+}
+
+fn member(index: usize, field: &Field) -> Member {
+    match &field.ident {
+        Some(name) => Member::Named(name.clone()),
+        None => Member::Unnamed(Index {
+            index: u32::try_from(index).expect("a type has fewer than 2^32 fields"),
+            span: Span::call_site(),
+        }),
+    }
+}
+
+/// The OR of the visited fields' `HOLDS`.
+fn holds(input: &DeriveInput, options: &TypeOptions, shapes: &[Shape<'_>]) -> TokenStream {
+    if options.leaf || options.holds {
+        return options.holds.to_token_stream();
+    }
+    let root = &options.root;
+    let terms = shapes
+        .iter()
+        .flat_map(|shape| &shape.visited)
+        .map(|(_, ty)| {
+            // The constant of a type that contains itself would be defined by itself.
+            if mentions(ty.to_token_stream(), &input.ident) {
+                quote!(true)
+            } else {
+                quote!(<#ty as #root::Trace>::HOLDS)
+            }
+        });
+    quote!(false #(|| #terms)*)
+}
+
+fn mentions(tokens: TokenStream, name: &Ident) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == *name || ident == "Self",
+        TokenTree::Group(group) => mentions(group.stream(), name),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
+fn finalize(root: &Path) -> TokenStream {
+    quote! {
+        const FINALIZE: ::core::option::Option<fn(&#root::Gc<Self>)> =
+            ::core::option::Option::Some(<Self as #root::Finalize>::finalize);
+    }
+}
+
+fn visits(options: &TypeOptions, shapes: &[Shape<'_>]) -> TokenStream {
+    if options.leaf {
+        return quote!(let _ = visitor;);
+    }
+    let arms = shapes.iter().map(|shape| arm(&options.root, shape));
+    quote! {
+        let _ = &visitor;
+        match *self { #(#arms)* }
+    }
+}
+
+/// Matches one shape and visits its fields in the order of declaration.
+fn arm(root: &Path, shape: &Shape<'_>) -> TokenStream {
+    let variant = shape.variant.map(|name| quote!(::#name));
+    let members = shape.visited.iter().map(|(member, _)| member);
+    let names: Vec<Ident> = (0..shape.visited.len())
+        .map(|index| format_ident!("field_{index}", span = Span::mixed_site()))
+        .collect();
+    quote! {
+        Self #variant { #(#members: ref #names,)* .. } => {
+            #(#root::Trace::trace(#names, visitor);)*
+        }
+    }
+}
+
+/// Two implementations of one private trait, which conflict exactly when the type implements `Drop`.
+fn refuse_drop(input: &DeriveInput) -> TokenStream {
+    let name = &input.ident;
+    let (parameters, arguments, clause) = input.generics.split_for_impl();
+    quote! {
+        trait a_traced_type_must_not_implement_Drop_use_Finalize {}
+        impl<__ExuviaDropped: ::core::ops::Drop> a_traced_type_must_not_implement_Drop_use_Finalize for __ExuviaDropped {}
+        impl #parameters a_traced_type_must_not_implement_Drop_use_Finalize for #name #arguments #clause {}
+    }
+}
+
+fn refuse_lifetimes(generics: &Generics) -> Result<()> {
+    match generics.lifetimes().next() {
+        None => Ok(()),
+        Some(lifetime) => Err(syn::Error::new_spanned(
+            lifetime,
+            "a traced type lives as long as its heap wants: it cannot have lifetime parameters",
+        )),
+    }
+}
+
+/// The type's generics with `T: Trace` on every type parameter (`T: 'static` for a leaf type).
+fn bounded(generics: &Generics, options: &TypeOptions) -> Generics {
+    let mut generics = generics.clone();
+    let parameters: Vec<Ident> = generics.type_params().map(|p| p.ident.clone()).collect();
+    let root = &options.root;
+    let clause = generics.make_where_clause();
+    for parameter in parameters {
+        clause.predicates.push(if options.leaf {
+            syn::parse_quote!(#parameter: 'static)
+        } else {
+            syn::parse_quote!(#parameter: #root::Trace)
+        });
+    }
+    generics
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use syn::parse_quote;
+
+    fn refusal(input: &DeriveInput) -> String {
+        expand(input).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn a_union_is_refused() {
+        let input = parse_quote! { union U { a: u32, b: f32 } };
+        assert!(refusal(&input).contains("union cannot be traced"));
+    }
+
+    #[test]
+    fn a_packed_type_is_refused_and_an_aligned_one_is_not() {
+        let packed = parse_quote! { #[repr(C, packed(2))] struct P { a: u32 } };
+        assert!(refusal(&packed).contains("packed type"));
+        let aligned = parse_quote! { #[repr(C, align(64))] struct A { a: u32 } };
+        assert!(expand(&aligned).is_ok());
+    }
+
+    #[test]
+    fn an_unknown_or_repeated_option_is_refused() {
+        let unknown = parse_quote! { #[trace(weak)] struct A; };
+        assert!(refusal(&unknown).contains("unknown option of a traced type"));
+        let on_field = parse_quote! { struct A { #[trace(finalize)] a: u32 } };
+        assert!(refusal(&on_field).contains("unknown option of a traced field"));
+        let twice = parse_quote! { struct A { #[trace(leaf, leaf)] a: u32 } };
+        assert!(refusal(&twice).contains("twice"));
+        let contradiction = parse_quote! { #[trace(leaf, holds)] struct A; };
+        assert!(refusal(&contradiction).contains("contradict"));
+    }
+
+    #[test]
+    fn options_on_a_variant_and_lifetimes_are_refused() {
+        let variant = parse_quote! { enum E { #[trace(leaf)] A(u32) } };
+        assert!(refusal(&variant).contains("not on a variant"));
+        let lifetime = parse_quote! { struct L<'a> { a: &'a u32 } };
+        assert!(refusal(&lifetime).contains("lifetime parameters"));
+    }
+
+    #[test]
+    fn only_a_leaf_type_may_implement_drop() {
+        let marker = "must_not_implement_Drop";
+        let container = expand(&parse_quote! { struct A { a: u32 } }).expect("accepted");
+        assert!(container.to_string().contains(marker));
+        let leaf = expand(&parse_quote! { #[trace(leaf)] struct A { a: u32 } }).expect("accepted");
+        assert!(!leaf.to_string().contains(marker));
+    }
+}
