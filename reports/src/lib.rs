@@ -1,1 +1,5 @@
 //! Run records, comparison, gate, plots and the HTML report of exuvia.
+
+#![forbid(unsafe_code)]
+
+pub mod chart;

@@ -1,0 +1,86 @@
+//! How wide a text may become, without asking a font.
+//!
+//! The page is drawn by a browser with whatever sans-serif it has, so widths are upper
+//! bounds taken from the widest common faces (DejaVu Sans and Verdana). A label that fits by
+//! this estimate fits everywhere; the browser test checks that with two fonts.
+
+/// Upper bound of the width of `text` at `size`, in the unit of `size`.
+pub(crate) fn width(text: &str, size: f64, bold: bool) -> f64 {
+    let ems: f64 = text.chars().map(char_ems).sum();
+    ems * size * if bold { 1.13 } else { 1.0 }
+}
+
+/// `text` shortened with an ellipsis so that its width is at most `max`.
+pub(crate) fn fit(text: &str, size: f64, bold: bool, max: f64) -> String {
+    if width(text, size, bold) <= max {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for c in text.chars() {
+        kept.push(c);
+        if width(&kept, size, bold) + width("…", size, bold) > max {
+            kept.pop();
+            break;
+        }
+    }
+    kept.truncate(kept.trim_end().len());
+    kept.push('…');
+    kept
+}
+
+fn char_ems(c: char) -> f64 {
+    match c {
+        'i' | 'j' | 'l' | '.' | ',' | '\'' | '|' | ':' | ';' => 0.37,
+        'I' | 'f' | 't' | 'r' | '(' | ')' | '[' | ']' | '-' | '/' | '\\' | ' ' => 0.46,
+        '0'..='9' | '_' | '"' | '*' | '$' => 0.65,
+        'm' | 'M' | 'W' | 'w' | '%' | '@' | '…' => 1.05,
+        'a'..='z' => 0.66,
+        'A'..='Z' => 0.81,
+        '\u{2009}' | '\u{a0}' | '·' => 0.4,
+        '×' | '−' | '+' | '±' | '=' | '<' | '>' | '#' | '~' | '–' => 0.86,
+        'µ' => 0.68,
+        c if c.is_ascii() => 0.85,
+        '\u{80}'..='\u{24f}' => 0.9,
+        _ => 1.6,
+    }
+}
+
+/// Escapes `text` for element content and quoted attributes; characters that XML
+/// forbids (controls) become a visible replacement.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c if c.is_control() => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortened_text_fits_and_says_that_it_was_shortened() {
+        let long = "doubly_linked_with_weak_parent".repeat(5);
+        let short = fit(&long, 11.0, true, 100.0);
+        assert!(short.ends_with('…'));
+        assert!(width(&short, 11.0, true) <= 100.0);
+        assert_eq!(fit("slots", 11.0, false, 100.0), "slots");
+    }
+
+    #[test]
+    fn markup_in_a_text_stays_text() {
+        assert_eq!(
+            escape("<b a='\"'>&\u{0}"),
+            "&lt;b a=&#39;&quot;&#39;&gt;&amp;\u{fffd}"
+        );
+    }
+}
