@@ -1,5 +1,15 @@
-//! Run records, comparison, gate, plots and the HTML report of exuvia.
+//! Run records, their comparison, the gate and every form in which a report is written.
+//!
+//! The crate sees records only, never the heap, the harness or a workload:
+//!
+//! * [`record`]: what one run measured (`exuvia.run/1`), loaded, checked and saved;
+//! * [`compare`]: two records become rows, each with a verdict, a reason and a limit;
+//! * [`chart`]: values become SVG, refused when they are not finite or out of range.
 
 #![forbid(unsafe_code)]
 
 pub mod chart;
+pub mod compare;
+#[doc(hidden)]
+pub mod fixture;
+pub mod record;

@@ -1,0 +1,104 @@
+//! One row of a comparison.
+
+use crate::record::{Better, CaseKey};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What became of one metric of one case, worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RowVerdict {
+    /// Worse beyond the limit.
+    Regressed,
+    /// Planned or in the base, and not measured.
+    Missing,
+    /// The data cannot tell.
+    Unclear,
+    /// No counterpart in the base.
+    New,
+    /// Better beyond the limit.
+    Improved,
+    /// Within the limit.
+    Unchanged,
+}
+
+impl fmt::Display for RowVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Regressed => "regressed",
+            Self::Missing => "missing",
+            Self::Unclear => "unclear",
+            Self::New => "new",
+            Self::Improved => "improved",
+            Self::Unchanged => "unchanged",
+        })
+    }
+}
+
+/// How much worse a metric may become: the larger of the two parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Limit {
+    /// As a fraction of the base: 0.003 is 0.3 %.
+    pub relative: f64,
+    /// In the unit of the metric.
+    pub absolute: f64,
+}
+
+impl Limit {
+    /// The allowed difference from `base`, in the unit of the metric.
+    pub fn allowed(&self, base: f64) -> f64 {
+        (self.relative * base.abs()).max(self.absolute)
+    }
+}
+
+/// One metric of one case in both records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// `crate/name`.
+    pub workload: String,
+    /// Variant of the workload.
+    pub variant: String,
+    /// Parameters by name.
+    pub params: BTreeMap<String, u64>,
+    /// Instrument of the metric.
+    pub instrument: String,
+    /// Full name of the metric; `leaks/verdict` is the leak detector's.
+    pub metric: String,
+    /// Unit of the values.
+    pub unit: String,
+    /// Direction of improvement.
+    pub better: Better,
+    /// Whether the values are exact counts.
+    pub exact: bool,
+    /// Value of the base.
+    pub base: Option<f64>,
+    /// Interval of the base.
+    pub base_interval: Option<[f64; 2]>,
+    /// Value of the head.
+    pub head: Option<f64>,
+    /// Interval of the head.
+    pub head_interval: Option<[f64; 2]>,
+    /// `head / base - 1`; `None` without both, or from zero to something.
+    pub change: Option<f64>,
+    /// The limit that was applied; `None` where there is none to apply.
+    pub limit: Option<Limit>,
+    /// The verdict.
+    pub verdict: RowVerdict,
+    /// Why, in a sentence with numbers.
+    pub reason: String,
+    /// Whether the row decides the gate.
+    pub votes: bool,
+}
+
+impl Row {
+    /// The case of the row.
+    pub fn case(&self) -> CaseKey {
+        CaseKey::new(&self.workload, &self.variant, &self.params)
+    }
+
+    /// `head - base`, in the unit of the metric.
+    pub fn difference(&self) -> Option<f64> {
+        Some(self.head? - self.base?)
+    }
+}

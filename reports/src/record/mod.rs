@@ -1,0 +1,109 @@
+//! The run record: everything one run measured, planned and could not measure.
+//!
+//! A record is one JSON object with the schema `exuvia.run/1`. Read [`Record`]
+//! first, then [`Measurement`]; [`Environment`] says where it was measured and
+//! which of its parts could move an instruction count.
+//!
+//! Invariants, checked by [`Record::validate`] on every load and save:
+//!
+//! * every number is finite;
+//! * no two measurements share case and metric;
+//! * a metric begins with the name of its instrument (`heap/total_bytes.system`);
+//! * a measured row has a value; a missing or failed one has a reason.
+//!
+//! A record names the cases it planned, so that a row that was lost on the way
+//! shows up as missing instead of vanishing.
+
+mod case;
+mod environment;
+mod measurement;
+mod parts;
+mod store;
+mod validate;
+
+pub use case::CaseKey;
+pub use environment::{Difference, Environment};
+pub use measurement::{Better, Measurement, Status};
+pub use parts::{CensusRow, LeakFinding, LeakVerdict, PlannedCase, Series, WorkloadInfo};
+pub use store::RecordError;
+pub use validate::Invalid;
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The schema this version of the crate writes.
+pub const SCHEMA: &str = "exuvia.run/1";
+
+/// How thorough a run was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Depth {
+    /// Small parameters, short budgets.
+    Quick,
+    /// Full parameters.
+    #[default]
+    Default,
+    /// Full parameters, long budgets.
+    Full,
+}
+
+impl fmt::Display for Depth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Quick => "quick",
+            Self::Default => "default",
+            Self::Full => "full",
+        })
+    }
+}
+
+/// What one run planned, measured and found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Always [`SCHEMA`] in a record that was loaded.
+    pub schema: String,
+    /// How thorough the run was.
+    #[serde(default)]
+    pub depth: Depth,
+    /// The filter or shard the run was restricted to, in words; `None`: the whole suite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<String>,
+    /// Where and with what it was measured.
+    #[serde(default)]
+    pub environment: Environment,
+    /// The cases that were to be measured, and by which instruments.
+    #[serde(default)]
+    pub planned: Vec<PlannedCase>,
+    /// The workloads behind the cases.
+    #[serde(default)]
+    pub workloads: Vec<WorkloadInfo>,
+    /// One entry per case and metric.
+    #[serde(default)]
+    pub measurements: Vec<Measurement>,
+    /// Curves to draw: memory over time, growth over iterations.
+    #[serde(default)]
+    pub series: Vec<Series>,
+    /// Findings of the leak detector, clean verdicts included.
+    #[serde(default)]
+    pub leaks: Vec<LeakFinding>,
+    /// Live objects by type.
+    #[serde(default)]
+    pub census: Vec<CensusRow>,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            depth: Depth::default(),
+            selection: None,
+            environment: Environment::default(),
+            planned: Vec::new(),
+            workloads: Vec::new(),
+            measurements: Vec::new(),
+            series: Vec::new(),
+            leaks: Vec::new(),
+            census: Vec::new(),
+        }
+    }
+}

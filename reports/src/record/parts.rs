@@ -1,0 +1,176 @@
+//! The remaining parts of a record: plan, workloads, series, leaks, census.
+
+use super::CaseKey;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A case that was to be measured.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedCase {
+    /// `crate/name`.
+    pub workload: String,
+    /// Variant of the workload.
+    pub variant: String,
+    /// Parameters by name.
+    #[serde(default)]
+    pub params: BTreeMap<String, u64>,
+    /// Instruments that were to measure it.
+    pub instruments: Vec<String>,
+}
+
+impl PlannedCase {
+    /// The identity of the case.
+    pub fn case(&self) -> CaseKey {
+        CaseKey::new(&self.workload, &self.variant, &self.params)
+    }
+}
+
+/// What a workload asks and which cases it has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadInfo {
+    /// `crate/name`.
+    pub id: String,
+    /// The one-line question the workload answers.
+    #[serde(default)]
+    pub question: String,
+    /// Tags for filtering.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Variants in the order of declaration.
+    #[serde(default)]
+    pub variants: Vec<String>,
+    /// Values of each parameter.
+    #[serde(default)]
+    pub params: BTreeMap<String, Vec<u64>>,
+}
+
+/// A curve of one case: `[x, y]` points in ascending x.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// `crate/name`.
+    pub workload: String,
+    /// Variant of the workload.
+    pub variant: String,
+    /// Parameters by name.
+    #[serde(default)]
+    pub params: BTreeMap<String, u64>,
+    /// Instrument that sampled it.
+    pub instrument: String,
+    /// What the curve shows.
+    pub name: String,
+    /// Unit of y.
+    #[serde(default)]
+    pub unit: String,
+    /// Unit of x.
+    #[serde(default)]
+    pub x_unit: String,
+    /// The points.
+    pub points: Vec<[f64; 2]>,
+    /// What the reader should know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl Series {
+    /// The case this curve belongs to.
+    pub fn case(&self) -> CaseKey {
+        CaseKey::new(&self.workload, &self.variant, &self.params)
+    }
+}
+
+/// Verdict of the leak detector, best first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeakVerdict {
+    /// No growth, up to the stated bound.
+    Clean,
+    /// Growing and slowing down, as a filling cache does.
+    Fading,
+    /// The budget ended before a verdict.
+    #[default]
+    Undecided,
+    /// Growing at a constant rate, or a count that nothing accounts for.
+    Leak,
+}
+
+impl fmt::Display for LeakVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Clean => "clean",
+            Self::Fading => "fading",
+            Self::Undecided => "undecided",
+            Self::Leak => "leak",
+        })
+    }
+}
+
+/// One finding of the leak detector; a clean verdict is a finding too.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LeakFinding {
+    /// `crate/name`.
+    pub workload: String,
+    /// Variant of the workload.
+    pub variant: String,
+    /// Parameters by name.
+    #[serde(default)]
+    pub params: BTreeMap<String, u64>,
+    /// The verdict.
+    pub verdict: LeakVerdict,
+    /// `count leak`, `uncollected cycle`, `reachable growth` or `native pin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// Type of the leaking objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub type_name: Option<String>,
+    /// Where they were allocated, relative to the source tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// Objects gained per iteration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
+    /// Upper bound of the rate for a clean or undecided verdict, objects per iteration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<f64>,
+    /// Shortest path that holds them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
+    /// Stable across runs: the same bug has the same fingerprint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// How the verdict came about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl LeakFinding {
+    /// The case this finding belongs to.
+    pub fn case(&self) -> CaseKey {
+        CaseKey::new(&self.workload, &self.variant, &self.params)
+    }
+}
+
+/// Live objects of one type at the end of one case.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CensusRow {
+    /// `crate/name`.
+    pub workload: String,
+    /// Variant of the workload.
+    pub variant: String,
+    /// Parameters by name.
+    #[serde(default)]
+    pub params: BTreeMap<String, u64>,
+    /// Type of the objects.
+    pub type_name: String,
+    /// Live objects.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl CensusRow {
+    /// The case this row belongs to.
+    pub fn case(&self) -> CaseKey {
+        CaseKey::new(&self.workload, &self.variant, &self.params)
+    }
+}
