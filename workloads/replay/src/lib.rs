@@ -1,1 +1,20 @@
 //! Rebuilds real heaps and replays real allocation traces.
+//!
+//! A V8 heap snapshot ([`Snapshot`]) becomes objects on our heap, an edge a counted reference; one collection must
+//! then free exactly what the root does not reach, and the loader computes no reachability. An allocation trace
+//! ([`Trace`]) is played on our private heap, the system's allocator and mimalloc. The input is foreign: `text` opens
+//! and bounds it, `fault` says what is wrong with it and at which byte, `recording` tells the two kinds apart.
+
+#![forbid(unsafe_code)]
+
+mod fault;
+mod recording;
+mod snapshot;
+mod text;
+mod trace;
+
+pub use fault::{Fault, ReadError};
+pub use recording::Recording;
+pub use snapshot::{Edge, Snapshot};
+pub use text::Limits;
+pub use trace::{Action, Event, Trace};
