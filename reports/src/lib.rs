@@ -4,6 +4,7 @@
 //!
 //! * [`record`]: what one run measured (`exuvia.run/1`), loaded, checked and saved;
 //! * [`compare`]: two records become rows, each with a verdict, a reason and a limit;
+//! * [`format`]: one way to write numbers, shared by every output;
 //! * [`chart`]: values become SVG, refused when they are not finite or out of range.
 
 #![forbid(unsafe_code)]
@@ -12,4 +13,5 @@ pub mod chart;
 pub mod compare;
 #[doc(hidden)]
 pub mod fixture;
+pub mod format;
 pub mod record;
