@@ -1,0 +1,207 @@
+//! Arenas: 4 MiB of address space, aligned, cut into 64 pages of 64 KiB.
+//!
+//! ```text
+//!   page 0:  [ .. colour * 8 KiB .. | slot 0: arena | slot 1 .. 63: page metadata ]
+//!   page 1 .. 63: blocks
+//! ```
+//!
+//! Metadata slots of one arena lie densely together, and a colour from the
+//! arena's address shifts the table, so that walking many pages does not hit
+//! one cache set. Memory is touched only where it is used.
+
+use std::cell::Cell;
+use std::ptr::NonNull;
+
+use super::page::{Page, PageKind};
+use crate::heap::core::HeapCore;
+
+pub(crate) const ARENA_BYTES: usize = 4 << 20;
+pub(crate) const PAGE_BYTES: usize = 64 << 10;
+pub(crate) const PAGES: usize = ARENA_BYTES / PAGE_BYTES;
+pub(crate) const SLOT_BYTES: usize = 128;
+const TABLE_BYTES: usize = PAGES * SLOT_BYTES;
+const COLOURS: usize = PAGE_BYTES / TABLE_BYTES;
+
+/// Metadata of an arena; lives in slot 0 of its own table.
+#[repr(C)]
+pub(crate) struct Arena {
+    pub(crate) core: NonNull<HeapCore>,
+    base: NonNull<u8>,
+    /// Bit i: page i is free. Bit 0 is never set.
+    free_pages: Cell<u64>,
+    /// Standing in the core's list of arenas with free pages.
+    pub(crate) listed: Cell<bool>,
+}
+
+const _: () = assert!(size_of::<Arena>() <= SLOT_BYTES);
+const _: () = assert!(size_of::<Page>() <= SLOT_BYTES);
+const ALL_FREE: u64 = !1;
+
+#[inline]
+fn colour(base: usize) -> usize {
+    (base / ARENA_BYTES) % COLOURS * TABLE_BYTES
+}
+
+/// The metadata slot of the page that holds `address`.
+///
+/// The pointer returned keeps the provenance of `address`, which must be that
+/// of the whole arena, as for every block that came out of a page.
+#[inline]
+pub(crate) fn page_of<T>(address: *const T) -> *const Page {
+    address
+        .map_addr(|a| {
+            let base = a & !(ARENA_BYTES - 1);
+            let index = (a / PAGE_BYTES) % PAGES;
+            base + colour(base) + index * SLOT_BYTES
+        })
+        .cast()
+}
+
+impl Arena {
+    /// Maps a new arena; `None` when the system refuses.
+    pub(crate) fn map(core: NonNull<HeapCore>) -> Option<NonNull<Arena>> {
+        let base = map_aligned()?;
+        let slot = base.as_ptr().wrapping_add(colour(base.addr().get()));
+        let arena = slot.cast::<Arena>();
+        // SAFETY: the slot lies inside the fresh mapping, is aligned and ours.
+        unsafe {
+            arena.write(Arena {
+                core,
+                base,
+                free_pages: Cell::new(ALL_FREE),
+                listed: Cell::new(false),
+            });
+        }
+        NonNull::new(arena)
+    }
+
+    /// Gives the arena back to the system.
+    ///
+    /// # Safety
+    /// 1. No page of it is in use and nothing refers to its metadata.
+    pub(crate) unsafe fn unmap(arena: NonNull<Arena>) {
+        // SAFETY: duty 1; `base` is what `map_aligned` returned.
+        unsafe { unmap(arena.as_ref().base) }
+    }
+
+    /// Takes the lowest free page.
+    pub(crate) fn take_page(&self) -> Option<NonNull<Page>> {
+        let free = self.free_pages.get();
+        if free == 0 {
+            return None;
+        }
+        let index = free.trailing_zeros() as usize;
+        self.free_pages.set(free & (free - 1));
+        Some(self.page(index))
+    }
+
+    pub(crate) fn give_page(&self, page: NonNull<Page>) {
+        let table = self
+            .base
+            .as_ptr()
+            .wrapping_add(colour(self.base.addr().get()));
+        let index = (page.addr().get() - table.addr()) / SLOT_BYTES;
+        self.free_pages.set(self.free_pages.get() | 1 << index);
+    }
+
+    pub(crate) fn has_free_page(&self) -> bool {
+        self.free_pages.get() != 0
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.free_pages.get() == ALL_FREE
+    }
+
+    pub(crate) fn contains(&self, address: usize) -> bool {
+        address & !(ARENA_BYTES - 1) == self.base.addr().get()
+    }
+
+    /// Number of pages in use.
+    pub(crate) fn pages_in_use(&self) -> usize {
+        (!self.free_pages.get() & ALL_FREE).count_ones() as usize
+    }
+
+    /// Every page in use, in address order.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = NonNull<Page>> + '_ {
+        let used = !self.free_pages.get() & ALL_FREE;
+        (1..PAGES)
+            .filter(move |index| used & (1 << index) != 0)
+            .map(|index| self.page(index))
+            .filter(|page| {
+                // SAFETY: pages in use have initialised metadata.
+                unsafe { page.as_ref() }.kind.get() != PageKind::Unused
+            })
+    }
+
+    fn page(&self, index: usize) -> NonNull<Page> {
+        let base = self.base.as_ptr();
+        let start = base.wrapping_add(index * PAGE_BYTES);
+        let slot = base
+            .wrapping_add(colour(base.addr()) + index * SLOT_BYTES)
+            .cast::<Page>();
+        // SAFETY: slot and page lie inside the mapping. A fresh slot is zeroed,
+        // which is a valid unused `Page`; `start` is set on every take.
+        unsafe {
+            (*slot).start.set(start);
+            (*slot).core.set(self.core.as_ptr());
+            NonNull::new_unchecked(slot)
+        }
+    }
+}
+
+#[cfg(not(miri))]
+fn map_aligned() -> Option<NonNull<u8>> {
+    let bytes = 2 * ARENA_BYTES;
+    // SAFETY: an anonymous private mapping; nothing is overwritten.
+    let raw = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            bytes,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+            -1,
+            0,
+        )
+    };
+    if raw == libc::MAP_FAILED {
+        return None;
+    }
+    let raw = raw.cast::<u8>();
+    let head = raw.addr().next_multiple_of(ARENA_BYTES) - raw.addr();
+    let base = raw.wrapping_add(head);
+    // SAFETY: both ranges lie inside the mapping just made and outside the
+    // aligned arena that is kept.
+    unsafe {
+        if head > 0 {
+            libc::munmap(raw.cast(), head);
+        }
+        let tail = bytes - head - ARENA_BYTES;
+        if tail > 0 {
+            libc::munmap(base.wrapping_add(ARENA_BYTES).cast(), tail);
+        }
+    }
+    NonNull::new(base)
+}
+
+#[cfg(not(miri))]
+unsafe fn unmap(base: NonNull<u8>) {
+    // SAFETY: the caller hands back a whole arena from `map_aligned`.
+    unsafe { libc::munmap(base.as_ptr().cast(), ARENA_BYTES) };
+}
+
+#[cfg(miri)]
+fn layout() -> std::alloc::Layout {
+    std::alloc::Layout::from_size_align(ARENA_BYTES, ARENA_BYTES).expect("a valid layout")
+}
+
+#[cfg(miri)]
+fn map_aligned() -> Option<NonNull<u8>> {
+    // SAFETY: the size is not zero.
+    NonNull::new(unsafe { std::alloc::alloc_zeroed(layout()) })
+}
+
+#[cfg(miri)]
+unsafe fn unmap(base: NonNull<u8>) {
+    // SAFETY: from `map_aligned` with the same layout.
+    unsafe { std::alloc::dealloc(base.as_ptr(), layout()) };
+}

@@ -1,0 +1,31 @@
+//! The private heap: source > arenas > pages > blocks.
+//!
+//! ```text
+//!   source   the system (mmap for arenas, the global allocator for large blocks)
+//!   arena    4 MiB, aligned: found by masking an address; first page = metadata
+//!   page     64 KiB of blocks of one size, of one type (or of buffers, or mixed)
+//!   block    16 .. 8192 bytes in 76 size classes
+//! ```
+//!
+//! An object's page, and through it type and heap, is found by arithmetic on
+//! its address. Blocks that no page can serve (larger than 8 KiB, aligned above
+//! 16, or every block in the modes `system` and `debug`) come from the global
+//! allocator and carry a prefix instead.
+//!
+//! Read `arena`, then `page`, then `blocks` (the allocator proper), `prefix`,
+//! and last the users' side: [`HeapVec`] and [`HeapAlloc`].
+
+mod api2;
+pub(crate) mod arena;
+pub(crate) mod blocks;
+pub(crate) mod buffer;
+mod global;
+mod heap_vec;
+pub(crate) mod page;
+pub(crate) mod prefix;
+pub(crate) mod size_class;
+pub(crate) mod source;
+
+pub use api2::HeapAlloc;
+pub use global::GlobalBackend;
+pub use heap_vec::HeapVec;

@@ -1,0 +1,198 @@
+//! The cycle collector: CPython's generational trial deletion, started from
+//! suspects.
+//!
+//! Read [`HeapCore::collect_generation`] first: it names the phases in order.
+//! `phases` finds the tentatively unreachable set, `trash` deals with it
+//! (weak references, finalizers, resurrection, clearing), `trigger` decides
+//! when, `work` holds the lists, `visitors` says what a phase does with an edge.
+//!
+//! Invariants:
+//! - *suspects*: every unreachable object is reachable from an unreachable
+//!   suspect, so the forward closure of the suspects contains all garbage.
+//! - *no marks*: marks and copied counts are gone whenever user code runs.
+//! - *no heap objects*: the collector allocates none.
+
+mod phases;
+pub(crate) mod promote;
+mod trash;
+mod trigger;
+pub(crate) mod visitors;
+pub(crate) mod work;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::time::Instant;
+
+use super::death::message_of;
+use super::header::{CLEAN, Header, Mark};
+use crate::alloc::page::describe;
+use crate::heap::core::HeapCore;
+use crate::heap::errors::HeapError;
+use crate::heap::records::{CollectionRecord, Info, Phase};
+use work::Work;
+
+/// What one collection did.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Outcome {
+    pub(crate) unreachable: usize,
+    pub(crate) uncollectable: usize,
+    finalized: usize,
+    resurrected: usize,
+    candidates: usize,
+}
+
+impl HeapCore {
+    /// Collects a generation and all younger ones; 0 when a collection is
+    /// already running. Does what CPython's `gc_collect_main` does.
+    pub(crate) fn collect_quietly(&self, generation: usize) -> usize {
+        if self.collecting.replace(true) {
+            return 0;
+        }
+        self.call_hooks(Phase::Start, Info::start(generation));
+        let start = Instant::now();
+        let outcome = self.collect_generation(generation);
+        let duration_ns = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.remember(generation, &outcome, duration_ns);
+        self.collecting.set(false);
+        self.call_hooks(Phase::Stop, Info::stop(generation, &outcome));
+        outcome.unreachable
+    }
+
+    /// The phases of a collection, in order.
+    fn collect_generation(&self, generation: usize) -> Outcome {
+        self.reset_counts(generation);
+        let mut work = Work::new(self, generation as i32);
+        let mut outcome = Outcome::default();
+        let found = self.find_unreachable(&mut work);
+        outcome.candidates = work.len();
+        let trash = if found {
+            self.settle_survivors(&mut work, generation)
+        } else {
+            self.abandon(&mut work);
+            Vec::new()
+        };
+        self.promote(generation);
+        self.note_long_lived(generation, trash.len());
+        if !trash.is_empty() {
+            self.dispose(trash, &mut outcome);
+        }
+        outcome
+    }
+
+    /// Trial deletion. False when it had to be given up: everything is kept.
+    fn find_unreachable(&self, work: &mut Work) -> bool {
+        let run = catch_unwind(AssertUnwindSafe(|| {
+            phases::update_refs(self, work);
+            phases::subtract_refs(work);
+            if work.breach.is_none() {
+                phases::move_unreachable(work);
+            }
+        }));
+        match (run, work.breach) {
+            (Ok(()), None) => true,
+            (Ok(()), Some(object)) => {
+                self.record_error(HeapError::CountBelowZero {
+                    // SAFETY: candidates are live objects.
+                    type_name: unsafe { describe(object.as_ptr()) }.0.name(),
+                });
+                false
+            }
+            (Err(panic), _) => {
+                self.record_error(HeapError::Panicked {
+                    hook: "trace",
+                    type_name: "an object under examination",
+                    message: message_of(&*panic),
+                });
+                std::mem::forget(panic);
+                false
+            }
+        }
+    }
+
+    /// Takes all marks away and keeps every candidate a suspect.
+    fn abandon(&self, work: &mut Work) {
+        work.each_candidate(|_, object| {
+            // SAFETY: candidates are live objects.
+            unsafe { keep_suspect(object) };
+        });
+    }
+
+    /// Separates the survivors, untracks what may be, and returns the trash
+    /// with its marks still on. A full collection cleans the survivors.
+    fn settle_survivors(&self, work: &mut Work, generation: usize) -> Vec<NonNull<Header>> {
+        let mut count = 0;
+        work.each_candidate(|_, object| {
+            // SAFETY: candidates are live objects.
+            count += usize::from(unsafe { object.as_ref() }.is_marked(Mark::Candidate));
+        });
+        let mut trash = Vec::new();
+        if trash.try_reserve_exact(count).is_err() {
+            self.record_error(HeapError::NoMemory { list: "trash" });
+            self.abandon(work);
+            return Vec::new();
+        }
+        work.each_candidate(|_, object| {
+            // SAFETY: candidates are live objects.
+            let header = unsafe { object.as_ref() };
+            if header.is_marked(Mark::Candidate) {
+                trash.push(object);
+            } else {
+                header.unmark();
+                if generation == 2 {
+                    header.word.set(header.word.get() | CLEAN);
+                }
+                // SAFETY: as above.
+                unsafe { promote::untrack_survivor(object, generation) };
+            }
+        });
+        trash
+    }
+
+    fn remember(&self, generation: usize, outcome: &Outcome, duration_ns: u64) {
+        let mut stats = self.stats.get();
+        stats[generation].collections += 1;
+        stats[generation].collected += outcome.unreachable as u64;
+        stats[generation].uncollectable += outcome.uncollectable as u64;
+        self.stats.set(stats);
+        self.records.borrow_mut().push(CollectionRecord {
+            generation,
+            duration_ns,
+            candidates: outcome.candidates,
+            unreachable: outcome.unreachable,
+            finalized: outcome.finalized,
+            resurrected: outcome.resurrected,
+        });
+    }
+}
+
+/// Unmarks an object and leaves it a suspect that its page knows of.
+///
+/// # Safety
+/// 1. `object` is live.
+unsafe fn keep_suspect(object: NonNull<Header>) {
+    // SAFETY: duty 1.
+    unsafe {
+        let header = object.as_ref();
+        header.unmark();
+        header.word.set(header.word.get() & !CLEAN);
+        super::death::note_suspect(header);
+    }
+}
+
+impl Info {
+    fn start(generation: usize) -> Info {
+        Info {
+            generation,
+            collected: 0,
+            uncollectable: 0,
+        }
+    }
+
+    fn stop(generation: usize, outcome: &Outcome) -> Info {
+        Info {
+            generation,
+            collected: outcome.unreachable,
+            uncollectable: outcome.uncollectable,
+        }
+    }
+}

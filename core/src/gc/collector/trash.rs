@@ -1,0 +1,186 @@
+//! From tentatively unreachable to freed: PEP 442's order.
+//!
+//! Weak references cleared and called back, finalizers on an intact graph,
+//! reachability again, weak references cleared once more, values dropped,
+//! blocks freed. When user code runs, every member of the trash is held by one
+//! guard count, so that none of them dies under the collector's feet.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+
+use super::super::death::{self, call_finalizer};
+use super::super::handle::{GcAny, release, retain};
+use super::super::header::{CLEAN, DOOMED_WORD, FINALIZED, HAS_WEAK, Header, Mark};
+use super::super::weak;
+use super::work::Work;
+use super::{Outcome, keep_suspect, phases};
+use crate::alloc::page::describe;
+use crate::heap::core::HeapCore;
+use crate::heap::surface::DebugFlags;
+
+type Trash = Vec<NonNull<Header>>;
+
+impl HeapCore {
+    /// Deals with the tentatively unreachable set.
+    pub(super) fn dispose(&self, trash: Trash, outcome: &mut Outcome) {
+        let callers = handle_weakrefs(self, &trash);
+        let runs_user_code = !callers.is_empty() || trash.iter().any(|&t| wants_finalizer(t));
+        let (trash, guarded) = if runs_user_code {
+            guard(&trash);
+            weak::call_back(self, callers);
+            outcome.finalized = finalize_garbage(self, &trash);
+            let found = trash.len();
+            let trash = handle_resurrected(self, trash);
+            outcome.resurrected = found - trash.len();
+            (trash, true)
+        } else {
+            (trash, false)
+        };
+        outcome.unreachable = trash.len();
+        if self.debug.get().contains(DebugFlags::SAVEALL) {
+            outcome.uncollectable = trash.len();
+            self.save(&trash, guarded);
+        } else {
+            delete_garbage(self, &trash);
+        }
+    }
+
+    /// Keeps the trash in the garbage list instead of freeing it.
+    fn save(&self, trash: &Trash, guarded: bool) {
+        for &object in trash {
+            // SAFETY: members of the trash are live; a guard becomes the
+            // list's own count.
+            let handle = unsafe {
+                keep_suspect(object);
+                if guarded {
+                    GcAny::from_header(object.as_ptr())
+                } else {
+                    GcAny::share(object.as_ptr())
+                }
+            };
+            self.garbage.borrow_mut().push(handle);
+        }
+    }
+}
+
+fn wants_finalizer(object: NonNull<Header>) -> bool {
+    // SAFETY: members of the trash are live.
+    unsafe {
+        let (info, _) = describe(object.as_ptr());
+        info.finalize.is_some() && !object.as_ref().has(FINALIZED)
+    }
+}
+
+/// Clears every weak reference to the trash and returns those to be called:
+/// with a callback, and not in the trash themselves. Takes the marks away.
+#[inline(never)]
+fn handle_weakrefs(core: &HeapCore, trash: &Trash) -> Vec<GcAny> {
+    let mut callers = Vec::new();
+    for object in trash {
+        // SAFETY: members of the trash are live, and so are references to them.
+        unsafe {
+            if object.as_ref().has(HAS_WEAK) {
+                callers.extend(weak::clear(core, object.as_ptr(), |reference| {
+                    !(*reference).is_marked(Mark::Candidate)
+                }));
+            }
+        }
+    }
+    for object in trash {
+        // SAFETY: as above.
+        unsafe { object.as_ref() }.unmark();
+    }
+    callers
+}
+
+fn guard(trash: &Trash) {
+    for object in trash {
+        // SAFETY: members of the trash are live.
+        unsafe { retain(object.as_ptr()) };
+    }
+}
+
+/// Calls each finalizer that never ran, on an intact graph.
+#[inline(never)]
+fn finalize_garbage(core: &HeapCore, trash: &Trash) -> usize {
+    let mut called = 0;
+    for &object in trash {
+        if wants_finalizer(object) {
+            // SAFETY: guarded, hence live and counted.
+            unsafe {
+                let (info, _) = describe(object.as_ptr());
+                call_finalizer(core, object.as_ptr(), info);
+            }
+            called += 1;
+        }
+    }
+    called
+}
+
+/// Reachability again, among the trash alone: what user code made reachable
+/// survives, with all it refers to. Returns the rest.
+#[inline(never)]
+fn handle_resurrected(core: &HeapCore, trash: Trash) -> Trash {
+    let mut work = Work::new(core, -1);
+    work.guards = 1;
+    for &object in &trash {
+        work.mark_candidate(object);
+    }
+    work.candidates = trash;
+    let run = catch_unwind(AssertUnwindSafe(|| {
+        phases::subtract_refs(&mut work);
+        if work.breach.is_none() {
+            phases::move_unreachable(&mut work);
+        }
+    }));
+    let sound = run.is_ok() && work.breach.is_none();
+    let (trash, survivors): (Trash, Trash) = work.candidates.iter().partition(|object| {
+        // SAFETY: guarded, hence live.
+        sound && unsafe { object.as_ref() }.is_marked(Mark::Candidate)
+    });
+    for &object in trash.iter().chain(&survivors) {
+        // SAFETY: guarded, hence live.
+        unsafe { object.as_ref() }.unmark();
+    }
+    for &object in &survivors {
+        // SAFETY: guarded, hence live.
+        unsafe { keep_suspect(object) };
+    }
+    for object in survivors {
+        // SAFETY: the guard is given up. Where nothing else holds the object
+        // (the pass was given up), it dies here by its count.
+        unsafe { release(object.as_ptr()) };
+    }
+    trash
+}
+
+/// Clears weak references that finalizers made, drops every value, then frees
+/// every block. No user code can reach a member any more.
+#[inline(never)]
+fn delete_garbage(core: &HeapCore, trash: &Trash) {
+    for object in trash {
+        // SAFETY: members of the trash are live until freed below. A doomed
+        // count cannot be brought to zero by the edges inside the trash.
+        unsafe {
+            if object.as_ref().has(HAS_WEAK) {
+                drop(weak::clear(core, object.as_ptr(), |_| false));
+            }
+            object.as_ref().word.set(DOOMED_WORD & !CLEAN);
+        }
+    }
+    for object in trash {
+        // SAFETY: the value is dropped once; what it refers to inside the
+        // trash is still allocated.
+        unsafe {
+            let (info, bytes) = describe(object.as_ptr());
+            death::drop_value(core, object.as_ptr(), info, bytes);
+        }
+    }
+    for object in trash {
+        // SAFETY: all values of the trash are dropped, so nobody refers to it.
+        unsafe {
+            let (info, _) = describe(object.as_ptr());
+            death::free(core, object.as_ptr(), info.holds);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What each phase does with an edge.
+
+use std::ptr::NonNull;
+
+use super::super::header::{
+    COPY_MAX, COPY_ONE, GENERATION_MASK, Header, IMMORTAL, MARK_MASK, Mark as State, UNTRACKED,
+};
+use super::super::trace::{Edge, Visitor};
+use super::promote::untracks_by_now;
+use super::work::Work;
+use crate::alloc::page::core_of;
+
+/// Trial deletion: takes one off the copied count of each candidate that an
+/// edge reaches, and makes candidates of what the closure reaches first.
+pub(crate) struct Subtract<'a> {
+    pub(crate) work: &'a mut Work,
+}
+
+impl Visitor for Subtract<'_> {
+    #[inline]
+    fn edge(&mut self, Edge(target): Edge) {
+        // SAFETY: an owned edge leads to a live object.
+        let header = unsafe { target.as_ref() };
+        let scratch = header.scratch.get();
+        match scratch & MARK_MASK {
+            NONE => self.meet(target),
+            PENDING | CANDIDATE => {
+                let copy = scratch / COPY_ONE;
+                if copy == 0 || copy == COPY_MAX {
+                    self.subtract_rarely(target);
+                } else {
+                    header.scratch.set(scratch - COPY_ONE);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+const NONE: u32 = State::None as u32;
+const PENDING: u32 = State::Pending as u32;
+const CANDIDATE: u32 = State::Candidate as u32;
+
+impl Subtract<'_> {
+    /// First edge to an object: it joins the candidates, if it may.
+    #[inline]
+    fn meet(&mut self, target: NonNull<Header>) {
+        // SAFETY: an owned edge leads to a live object.
+        let header = unsafe { target.as_ref() };
+        let scratch = header.scratch.get();
+        let excluded = (scratch & GENERATION_MASK).cast_signed() > self.work.oldest
+            || scratch & UNTRACKED != 0
+            || header.word.get() & IMMORTAL != 0;
+        // SAFETY: as above.
+        if excluded || unsafe { core_of(target.as_ptr()) }.cast_const() != self.work.core {
+            return;
+        }
+        // SAFETY: as above.
+        if unsafe { untracks_by_now(target.as_ptr()) } {
+            header.set(UNTRACKED);
+            return;
+        }
+        self.work.add_candidate(target);
+        self.edge(Edge(target));
+    }
+
+    /// The copy is at 0 (a breach) or too large for the header.
+    #[cold]
+    fn subtract_rarely(&mut self, target: NonNull<Header>) {
+        // SAFETY: as above.
+        let header = unsafe { target.as_ref() };
+        if header.copied_count() == 0 {
+            self.work.breach = Some(target);
+            return;
+        }
+        let key = target.addr().get();
+        let left = self
+            .work
+            .large_counts
+            .get(&key)
+            .copied()
+            .unwrap_or(COPY_MAX)
+            - 1;
+        if left >= COPY_MAX {
+            self.work.large_counts.insert(key, left);
+        } else {
+            self.work.large_counts.remove(&key);
+            header.set_copied_count(left);
+        }
+    }
+}
+
+/// Marking: a tentatively unreachable object that an edge reaches is reachable.
+pub(crate) struct Mark<'a> {
+    pub(crate) work: &'a mut Work,
+}
+
+impl Visitor for Mark<'_> {
+    #[inline]
+    fn edge(&mut self, Edge(target): Edge) {
+        // SAFETY: an owned edge leads to a live object.
+        let header = unsafe { target.as_ref() };
+        if header.is_marked(State::Candidate) {
+            self.work.make_grey(target);
+        }
+    }
+}
+
+/// Inspection: hands each edge to a function.
+pub(crate) struct Each<'a> {
+    pub(crate) visit: &'a mut dyn FnMut(NonNull<Header>),
+}
+
+impl Visitor for Each<'_> {
+    #[inline]
+    fn edge(&mut self, Edge(target): Edge) {
+        (self.visit)(target);
+    }
+}
+
+/// Hands each edge of an object to a function.
+///
+/// # Safety
+/// 1. `header` belongs to a live object.
+pub(crate) unsafe fn each_edge(header: *const Header, mut visit: impl FnMut(NonNull<Header>)) {
+    // SAFETY: duty 1.
+    unsafe {
+        let (info, bytes) = crate::alloc::page::describe(header);
+        (info.each)(header, bytes, &mut Each { visit: &mut visit });
+    }
+}

@@ -1,0 +1,313 @@
+//! What happens when a count falls: first falls, death by count, cascades.
+//!
+//! Order at a count of zero, as in CPython: finalizer (which may resurrect),
+//! weak references cleared, their callbacks, the value dropped, the block
+//! freed. Nested deaths recurse to a depth of [`NESTING`], so that they happen
+//! in field order; deeper ones wait in a queue that the outermost death works
+//! off (CPython's trashcan), so that a list of any length dies in constant
+//! stack. Whoever waits has a count of 0: invisible to collections, not
+//! upgradable. No thread-local storage is used.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+
+use super::handle::GcBox;
+use super::header::{CLEAN, COUNT_MASK, FINALIZED, HAS_WEAK, Header, IMMORTAL, PREFIXED};
+use super::trace::Trace;
+use super::type_info::TypeInfo;
+use super::weak;
+use crate::alloc::arena::page_of;
+use crate::alloc::page::{core_of, describe};
+use crate::alloc::prefix::{IN_PAGE, Prefix};
+use crate::heap::core::HeapCore;
+use crate::heap::errors::HeapError;
+
+/// Deaths nested in one another before the rest is queued.
+const NESTING: u32 = 40;
+
+/// The decrement that is not a plain store: zero, immortal, or the first fall.
+///
+/// # Safety
+/// 1. `header` belongs to a live `GcBox<T>` whose word is `word`.
+/// 2. The caller gives up one count of it.
+#[inline(never)]
+pub(crate) unsafe fn release_slow<T: Trace>(header: *mut Header, word: u32) {
+    if word & IMMORTAL != 0 {
+        return;
+    }
+    // SAFETY: the duties.
+    unsafe {
+        if word & COUNT_MASK > 1 {
+            first_fall(header, word);
+        } else {
+            die::<T>(header);
+        }
+    }
+}
+
+/// The same for a handle without a type.
+///
+/// # Safety
+/// As [`release_slow`], for any type.
+#[inline(never)]
+pub(crate) unsafe fn release_slow_any(header: *mut Header, word: u32) {
+    if word & IMMORTAL != 0 {
+        return;
+    }
+    // SAFETY: the duties.
+    unsafe {
+        if word & COUNT_MASK > 1 {
+            first_fall(header, word);
+        } else {
+            die_any(header);
+        }
+    }
+}
+
+/// A clean count falls to a non-zero value: from now on the object is a
+/// suspect, and its page is known to hold one.
+#[cold]
+unsafe fn first_fall(header: *mut Header, word: u32) {
+    // SAFETY: the caller's object is alive.
+    unsafe {
+        (*header).word.set((word - 1) & !CLEAN);
+        note_suspect(header);
+    }
+}
+
+/// Makes sure that a full collection finds a suspect.
+///
+/// # Safety
+/// 1. `header` belongs to a live object.
+pub(crate) unsafe fn note_suspect(header: *const Header) {
+    // SAFETY: duty 1. Objects in the registry are all looked at anyway.
+    unsafe {
+        if (*header).has(PREFIXED) {
+            let prefix = Prefix::of(header);
+            if (*prefix).index.get() == IN_PAGE {
+                (*(*prefix).core).list_suspect(&*page_of(prefix));
+            }
+        } else {
+            let page = &*page_of(header);
+            (*page.core.get()).list_suspect(page);
+        }
+    }
+}
+
+/// Death of an object whose type is known: the common case without any lookup
+/// of functions.
+#[inline]
+unsafe fn die<T: Trace>(header: *mut Header) {
+    // SAFETY: the caller gives up the last count.
+    unsafe {
+        if T::TAILED || T::FINALIZE.is_some() || (*header).has(HAS_WEAK | PREFIXED) {
+            die_any(header);
+            return;
+        }
+        let core = (*page_of(header)).core.get();
+        if std::mem::needs_drop::<T>() {
+            if !enter(core, header) {
+                return;
+            }
+            let value = GcBox::<T>::value_ptr(header);
+            if T::QUIET_DROP {
+                value.drop_in_place();
+            } else {
+                let info = TypeInfo::of::<T>();
+                guarded(&*core, "drop", info, || value.drop_in_place());
+            }
+            free(&*core, header, T::HOLDS);
+            leave(core);
+        } else {
+            free(&*core, header, T::HOLDS);
+            HeapCore::destroy_if_abandoned(core);
+        }
+    }
+}
+
+/// Death of any object.
+unsafe fn die_any(header: *mut Header) {
+    // SAFETY: the caller gives up the last count.
+    unsafe {
+        let core = core_of(header);
+        if enter(core, header) {
+            bury(&*core, header);
+            leave(core);
+        }
+    }
+}
+
+/// Begins a death, or queues it when too many are nested already. From here
+/// on the object is vacant.
+#[inline]
+unsafe fn enter(core: *mut HeapCore, header: *mut Header) -> bool {
+    // SAFETY: the object is alive, so is its core.
+    unsafe {
+        (*header).word.set(0);
+        let depth = (*core).depth.get();
+        if depth >= NESTING {
+            (*core)
+                .deferred
+                .borrow_mut()
+                .push(NonNull::new_unchecked(header));
+            return false;
+        }
+        (*core).depth.set(depth + 1);
+    }
+    true
+}
+
+/// Ends a death; the outermost one works off the queue.
+#[inline]
+unsafe fn leave(core: *mut HeapCore) {
+    // SAFETY: the core is not destroyed before the depth is back at 0.
+    unsafe {
+        let depth = (*core).depth.get() - 1;
+        if depth == 0 {
+            work_off_queue(&*core);
+            (*core).depth.set(0);
+            HeapCore::destroy_if_abandoned(core);
+        } else {
+            (*core).depth.set(depth);
+        }
+    }
+}
+
+#[inline]
+fn work_off_queue(core: &HeapCore) {
+    while let Some(header) = next_deferred(core) {
+        // SAFETY: queued objects have count 0 and wait for exactly this; the
+        // depth is 1 here, so nothing else works on the queue.
+        unsafe { bury(core, header.as_ptr()) };
+    }
+}
+
+#[inline]
+fn next_deferred(core: &HeapCore) -> Option<NonNull<Header>> {
+    core.deferred.borrow_mut().pop()
+}
+
+/// The rites, in CPython's order.
+///
+/// # Safety
+/// 1. `header` belongs to an object of `core` with a count of 0.
+unsafe fn bury(core: &HeapCore, header: *mut Header) {
+    // SAFETY: duty 1.
+    unsafe {
+        let (info, bytes) = describe(header);
+        if info.finalize.is_some()
+            && !(*header).has(FINALIZED)
+            && finalize_alone(core, header, info)
+        {
+            return;
+        }
+        if (*header).has(HAS_WEAK) {
+            weak::clear_and_call(core, header);
+        }
+        drop_value(core, header, info, bytes);
+        free(core, header, info.holds);
+    }
+}
+
+/// Runs the finalizer of a dying object; true when it resurrected it.
+unsafe fn finalize_alone(core: &HeapCore, header: *mut Header, info: &'static TypeInfo) -> bool {
+    // SAFETY: the object is intact; it gets one count for the call, and is a
+    // suspect afterwards, since that count falls again.
+    unsafe {
+        (*header).word.set(1);
+        call_finalizer(core, header, info);
+        let left = (*header).word.get();
+        if left & IMMORTAL != 0 {
+            return true;
+        }
+        if left & COUNT_MASK == 1 {
+            (*header).word.set(0);
+            return false;
+        }
+        (*header).word.set((left - 1) & !CLEAN);
+        if info.holds {
+            note_suspect(header);
+        }
+        true
+    }
+}
+
+/// Calls the finalizer, for the only time.
+///
+/// # Safety
+/// 1. `header` belongs to an intact object of which the caller owns a count.
+pub(crate) unsafe fn call_finalizer(core: &HeapCore, header: *mut Header, info: &'static TypeInfo) {
+    // SAFETY: duty 1.
+    unsafe {
+        (*header).set(FINALIZED);
+        if let Some(finalize) = info.finalize {
+            guarded(core, "finalizer", info, || finalize(header));
+        }
+    }
+}
+
+/// Drops the value in place; a panic is recorded.
+///
+/// # Safety
+/// 1. The value is initialised, unreachable for user code, and dropped only here.
+pub(crate) unsafe fn drop_value(
+    core: &HeapCore,
+    header: *mut Header,
+    info: &'static TypeInfo,
+    bytes: usize,
+) {
+    if let Some(drop) = info.drop {
+        // SAFETY: duty 1.
+        unsafe {
+            if info.quiet_drop {
+                drop(header, bytes);
+            } else {
+                guarded(core, "drop", info, || drop(header, bytes));
+            }
+        }
+    }
+}
+
+/// Frees the block and keeps the counts of objects.
+///
+/// # Safety
+/// 1. The value is dropped and nobody refers to the object.
+#[inline]
+pub(crate) unsafe fn free(core: &HeapCore, header: *mut Header, holds: bool) {
+    if holds {
+        core.young_count
+            .set(core.young_count.get().saturating_sub(1));
+        core.containers.set(core.containers.get() - 1);
+    }
+    // SAFETY: duty 1.
+    unsafe { core.give_object(header) };
+}
+
+/// Runs user code; a panic is recorded and goes no further.
+pub(crate) fn guarded(
+    core: &HeapCore,
+    hook: &'static str,
+    info: &'static TypeInfo,
+    run: impl FnOnce(),
+) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+        core.record_error(HeapError::Panicked {
+            hook,
+            type_name: info.name(),
+            message: message_of(&*panic),
+        });
+        // A payload with a panicking destructor must not get out either.
+        std::mem::forget(panic);
+    }
+}
+
+/// What a panic said.
+pub(crate) fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = panic.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "(a value that is not text)".to_owned()
+    }
+}

@@ -1,0 +1,66 @@
+//! The tracing contract between a type and the collector.
+
+use std::ptr::NonNull;
+
+use super::handle::{Gc, GcAny};
+use super::header::Header;
+
+/// One owned reference, as a [`Visitor`] sees it.
+#[derive(Clone, Copy)]
+pub struct Edge(pub(crate) NonNull<Header>);
+
+/// Receives the edges of an object. Implemented by the collector's phases and
+/// by inspection; user code only passes it on.
+pub trait Visitor {
+    /// Takes one owned reference.
+    #[doc(hidden)]
+    fn edge(&mut self, edge: Edge);
+}
+
+/// A type whose values can live on a managed heap.
+///
+/// Write it with `#[derive(Trace)]`. By hand it is `unsafe`, because the
+/// collector frees what the edges explain.
+///
+/// # Safety
+/// 1. `trace` visits every owned [`Gc`](crate::Gc) edge exactly once: an edge
+///    visited twice may free an object that is still held, a missed one leaks.
+/// 2. It visits the same edges on every call without a mutation in between.
+/// 3. It has no effect that a user can see, and runs no user code.
+/// 4. It may be called from another thread while the owner is stopped.
+/// 5. It never looks through `Rc`, `Arc` or `ManuallyDrop`: what is shared is
+///    not owned.
+/// 6. The type has no `Drop` of its own that follows a reference: during the
+///    clearing of a cycle the neighbour may be gone. Finalizers go through
+///    [`Finalize`](crate::Finalize).
+///
+/// A count that a wrong implementation drives below zero is detected: the
+/// collection is abandoned, everything is kept, and the type is named in
+/// [`Heap::take_errors`](crate::Heap::take_errors). Other breaches are
+/// undefined behaviour.
+pub unsafe trait Trace: Sized + 'static {
+    /// Whether a value can hold a reference. Leaves are never examined.
+    const HOLDS: bool = true;
+
+    /// Whether dropping a value runs no code that can panic.
+    const QUIET_DROP: bool = !std::mem::needs_drop::<Self>();
+
+    /// The finalizer, set by `#[trace(finalize)]`.
+    const FINALIZE: Option<fn(&Gc<Self>)> = None;
+
+    /// `Some(g)`: a value that was found to hold nothing tracked is untracked
+    /// by collections of generation `g` and above (CPython: tuples 0, dicts 2).
+    const UNTRACKS_IN: Option<u32> = None;
+
+    /// The finalizer of a head whose block has a tail.
+    #[doc(hidden)]
+    const FINALIZE_TAILED: Option<fn(&GcAny)> = None;
+
+    /// Set for [`Tailed`](crate::Tailed) alone: only the type's table knows
+    /// how to drop such a block.
+    #[doc(hidden)]
+    const TAILED: bool = false;
+
+    /// Visits every owned edge exactly once.
+    fn trace<V: Visitor>(&self, visitor: &mut V);
+}

@@ -1,0 +1,95 @@
+//! What the heap knows of a type: one constant table of functions per type,
+//! found through the page of an object (or its prefix).
+
+use std::any::TypeId;
+
+use super::collector::visitors::{Each, Mark, Subtract};
+use super::handle::{Gc, GcBox};
+use super::header::Header;
+use super::trace::Trace;
+
+/// The table of one type. Two tables of the same type may exist (constants
+/// are not unique across codegen units); compare [`TypeInfo::type_id`].
+pub struct TypeInfo {
+    pub(crate) type_id: fn() -> TypeId,
+    pub(crate) name: fn() -> &'static str,
+    /// Can an instance hold references at all?
+    pub(crate) holds: bool,
+    /// May user code run while a value is dropped?
+    pub(crate) quiet_drop: bool,
+    /// All four: `(header, bytes of its block from the header on, ..)`.
+    pub(crate) subtract: unsafe fn(*const Header, usize, &mut Subtract<'_>),
+    pub(crate) mark: unsafe fn(*const Header, usize, &mut Mark<'_>),
+    pub(crate) each: unsafe fn(*const Header, usize, &mut Each<'_>),
+    pub(crate) drop: Option<unsafe fn(*mut Header, usize)>,
+    pub(crate) finalize: Option<unsafe fn(*mut Header)>,
+    /// CPython's untracking of tuples and dicts; see [`Trace::UNTRACKS_IN`].
+    pub(crate) untracks_in: Option<u32>,
+}
+
+impl TypeInfo {
+    /// The Rust name of the type.
+    pub fn name(&self) -> &'static str {
+        (self.name)()
+    }
+
+    /// The Rust identity of the type.
+    pub fn type_id(&self) -> TypeId {
+        (self.type_id)()
+    }
+
+    #[inline]
+    pub(crate) const fn of<T: Trace>() -> &'static TypeInfo {
+        &<T as HasInfo>::INFO
+    }
+}
+
+trait HasInfo: Trace {
+    const INFO: TypeInfo = TypeInfo {
+        type_id: TypeId::of::<Self>,
+        name: std::any::type_name::<Self>,
+        holds: Self::HOLDS,
+        quiet_drop: Self::QUIET_DROP,
+        subtract: |header, _, visitor| {
+            // SAFETY: the caller passes the header of a live `GcBox<Self>`.
+            unsafe { GcBox::<Self>::value(header) }.trace(visitor);
+        },
+        mark: |header, _, visitor| {
+            // SAFETY: as above.
+            unsafe { GcBox::<Self>::value(header) }.trace(visitor);
+        },
+        each: |header, _, visitor| {
+            // SAFETY: as above.
+            unsafe { GcBox::<Self>::value(header) }.trace(visitor);
+        },
+        drop: if std::mem::needs_drop::<Self>() {
+            Some(|header, _| {
+                // SAFETY: the caller passes a `GcBox<Self>` whose value nobody
+                // else can reach and that is dropped once.
+                unsafe { GcBox::<Self>::value_ptr(header).drop_in_place() }
+            })
+        } else {
+            None
+        },
+        finalize: match Self::FINALIZE {
+            Some(_) => Some(finalize::<Self>),
+            None => None,
+        },
+        untracks_in: Self::UNTRACKS_IN,
+    };
+}
+
+impl<T: Trace> HasInfo for T {}
+
+/// Calls the finalizer with a borrowed handle: the caller holds a count.
+///
+/// # Safety
+/// 1. `header` belongs to a live `GcBox<T>`.
+/// 2. The caller owns one count of it for the whole call.
+pub(crate) unsafe fn finalize<T: Trace>(header: *mut Header) {
+    if let Some(hook) = T::FINALIZE {
+        // SAFETY: duty 1; `ManuallyDrop` leaves the caller's count (duty 2) alone.
+        let handle = std::mem::ManuallyDrop::new(unsafe { Gc::<T>::from_header(header) });
+        hook(&handle);
+    }
+}

@@ -1,0 +1,417 @@
+//! Weak references: objects of the heap themselves, as in CPython.
+//!
+//! A [`Weak<T>`] is a counted handle on a `WeakBox`, whose target it does not
+//! count. The boxes of one referent form a list, its head in a side table of
+//! the page (or the prefix): the shared callback-free box first, then those
+//! with callbacks, newest first. When the referent dies the whole list is
+//! cleared before the first callback runs. A box that lies in the trash
+//! together with its referent never calls back.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ptr;
+
+use super::death::guarded;
+use super::handle::{Gc, GcAny, GcBox, retain};
+use super::header::{HAS_WEAK, Header};
+use super::trace::{Trace, Visitor};
+use crate::alloc::blocks::weak_list;
+use crate::alloc::page::core_of;
+use crate::heap::Heap;
+use crate::heap::core::HeapCore;
+use crate::heap::errors::AllocError;
+
+/// What runs when the referent of a weak reference dies. It is an object of
+/// the heap, so that a callback inside the trash is seen as such.
+pub trait Callback: Trace {
+    /// Runs once, after every weak reference to the referent is dead. It
+    /// cannot resurrect. A panic is recorded and stops nothing.
+    fn call(&self, heap: &Heap);
+}
+
+struct Hook {
+    object: GcAny,
+    call: fn(&GcAny, &Heap),
+}
+
+/// The weak reference as an object of the heap.
+pub(crate) struct WeakBox {
+    target: Cell<*const Header>,
+    previous: Cell<*const Header>,
+    next: Cell<*const Header>,
+    hook: Option<Hook>,
+}
+
+// SAFETY: the callback is the one owned edge; the target is not owned.
+unsafe impl Trace for WeakBox {
+    const QUIET_DROP: bool = true;
+    fn trace<V: Visitor>(&self, visitor: &mut V) {
+        if let Some(hook) = &self.hook {
+            hook.object.trace(visitor);
+        }
+    }
+}
+
+impl Drop for WeakBox {
+    /// Leaves the referent's list. Follows no owned reference.
+    fn drop(&mut self) {
+        let target = self.target.get();
+        if !target.is_null() {
+            // SAFETY: a set target is alive: it clears its list when it dies.
+            unsafe { unlink(self, target) };
+        }
+    }
+}
+
+/// A weak reference: it does not keep its referent alive.
+///
+/// ```
+/// # use exuvia_core::{Gc, Heap};
+/// let heap = Heap::new();
+/// let strong = heap.alloc(1);
+/// let weak = Gc::downgrade(&strong);
+/// assert_eq!(weak.upgrade().as_deref(), Some(&1));
+/// drop(strong);
+/// assert!(weak.is_dead());
+/// ```
+pub struct Weak<T: Trace> {
+    reference: Gc<WeakBox>,
+    target: PhantomData<Gc<T>>,
+}
+
+impl<T: Trace> Weak<T> {
+    /// A counted handle on the referent, while it is alive.
+    #[inline]
+    pub fn upgrade(&self) -> Option<Gc<T>> {
+        let target = self.reference.target.get();
+        // SAFETY: a set target's memory is valid; a count of 0 means that it
+        // is dying or under construction. Else it is alive, of type `T`.
+        unsafe {
+            if target.is_null() || (*target).is_vacant() {
+                return None;
+            }
+            retain(target);
+            Some(Gc::from_header(target))
+        }
+    }
+
+    /// Whether the referent is gone.
+    pub fn is_dead(&self) -> bool {
+        let target = self.reference.target.get();
+        // SAFETY: a set target's memory is valid.
+        target.is_null() || unsafe { (*target).is_vacant() }
+    }
+
+    /// Whether two handles are the same weak reference.
+    pub fn ptr_eq(a: &Self, b: &Self) -> bool {
+        Gc::ptr_eq(&a.reference, &b.reference)
+    }
+
+    /// Whether the reference calls back.
+    pub fn has_callback(&self) -> bool {
+        self.reference.hook.is_some()
+    }
+
+    /// The weak reference as an object.
+    pub fn erase(this: Self) -> GcAny {
+        Gc::erase(this.reference)
+    }
+}
+
+impl<T: Trace> Clone for Weak<T> {
+    fn clone(&self) -> Weak<T> {
+        Weak {
+            reference: self.reference.clone(),
+            target: PhantomData,
+        }
+    }
+}
+
+// SAFETY: the handle on the box is the one owned edge.
+unsafe impl<T: Trace> Trace for Weak<T> {
+    const QUIET_DROP: bool = true;
+    #[inline]
+    fn trace<V: Visitor>(&self, visitor: &mut V) {
+        self.reference.trace(visitor);
+    }
+}
+
+impl<T: Trace> Gc<T> {
+    /// The object's callback-free weak reference: one, shared by all who ask.
+    ///
+    /// # Panics
+    /// When the heap has no room.
+    pub fn downgrade(this: &Self) -> Weak<T> {
+        this.try_downgrade()
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Fallible [`Gc::downgrade`].
+    ///
+    /// # Errors
+    /// When the heap has no room.
+    pub fn try_downgrade(&self) -> Result<Weak<T>, AllocError> {
+        // SAFETY: a handle keeps object and core alive. No collection happens
+        // between looking for the shared reference and linking a new one.
+        unsafe {
+            let core = &*core_of(self.header());
+            let head = first_of(core, self.header());
+            if let Some(head) = head.as_ref()
+                && box_of(head).hook.is_none()
+            {
+                retain(head);
+                return Ok(Weak::wrap(head));
+            }
+            let reference = core.alloc_quietly(WeakBox::new(None))?;
+            link(core, &reference, self.header(), ptr::null());
+            Ok(Weak {
+                reference,
+                target: PhantomData,
+            })
+        }
+    }
+
+    /// A weak reference that calls back when the object dies; never shared.
+    ///
+    /// # Panics
+    /// When the heap has no room.
+    pub fn downgrade_with<C: Callback>(this: &Self, callback: Gc<C>) -> Weak<T> {
+        this.try_downgrade_with(callback)
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Fallible [`Gc::downgrade_with`].
+    ///
+    /// # Errors
+    /// When the heap has no room; the callback's handle is dropped.
+    pub fn try_downgrade_with<C: Callback>(&self, callback: Gc<C>) -> Result<Weak<T>, AllocError> {
+        let hook = Hook {
+            object: Gc::erase(callback),
+            call: |object, heap| {
+                if let Some(callback) = object.downcast_ref::<C>() {
+                    callback.call(heap);
+                }
+            },
+        };
+        // SAFETY: a handle keeps object and core alive.
+        unsafe {
+            let core = &*core_of(self.header());
+            let reference = core.alloc_quietly(WeakBox::new(Some(hook)))?;
+            let head = first_of(core, self.header());
+            let shared = head
+                .as_ref()
+                .filter(|head| box_of(*head).hook.is_none())
+                .map_or(ptr::null(), ptr::from_ref);
+            link(core, &reference, self.header(), shared);
+            Ok(Weak {
+                reference,
+                target: PhantomData,
+            })
+        }
+    }
+
+    /// Weak references to the object, of all kinds.
+    pub fn weak_count(this: &Self) -> usize {
+        // SAFETY: a handle keeps object, core and list alive.
+        unsafe {
+            let core = &*core_of(this.header());
+            let mut count = 0;
+            let mut next = first_of(core, this.header());
+            while let Some(header) = next.as_ref() {
+                count += 1;
+                next = box_of(header).next.get();
+            }
+            count
+        }
+    }
+}
+
+impl<T: Trace> Weak<T> {
+    /// # Safety
+    /// 1. `header` belongs to a `WeakBox` on a `T`; one count is given up.
+    unsafe fn wrap(header: *const Header) -> Weak<T> {
+        Weak {
+            // SAFETY: duty 1.
+            reference: unsafe { Gc::from_header(header) },
+            target: PhantomData,
+        }
+    }
+
+    /// A reference to an object under construction.
+    pub(crate) fn to_unborn(core: &HeapCore, header: *const Header) -> Result<Weak<T>, AllocError> {
+        let reference = core.alloc_quietly(WeakBox::new(None))?;
+        // SAFETY: the block is taken and of this heap.
+        unsafe { link(core, &reference, header, ptr::null()) };
+        Ok(Weak {
+            reference,
+            target: PhantomData,
+        })
+    }
+}
+
+impl WeakBox {
+    fn new(hook: Option<Hook>) -> WeakBox {
+        WeakBox {
+            target: Cell::new(ptr::null()),
+            previous: Cell::new(ptr::null()),
+            next: Cell::new(ptr::null()),
+            hook,
+        }
+    }
+
+    /// The referent; null when it is gone.
+    pub(crate) fn target(&self) -> *const Header {
+        self.target.get()
+    }
+}
+
+/// # Safety
+/// 1. `header` belongs to a live `WeakBox`.
+pub(crate) unsafe fn box_of<'a>(header: *const Header) -> &'a WeakBox {
+    // SAFETY: duty 1.
+    unsafe { GcBox::<WeakBox>::value(header) }
+}
+
+/// The first weak reference to an object, or null.
+///
+/// # Safety
+/// 1. `target` is a live object of `core`.
+pub(crate) unsafe fn first_of(core: &HeapCore, target: *const Header) -> *const Header {
+    // SAFETY: duty 1.
+    unsafe {
+        if (*target).has(HAS_WEAK) {
+            *weak_list(core, target)
+        } else {
+            ptr::null()
+        }
+    }
+}
+
+/// Every weak reference to an object, in list order.
+///
+/// # Safety
+/// 1. `target` is a live object of `core`, and the list does not change.
+pub(crate) unsafe fn boxes_of(core: &HeapCore, target: *const Header) -> Vec<*const Header> {
+    let mut boxes = Vec::new();
+    // SAFETY: duty 1: members of the list are live.
+    unsafe {
+        let mut next = first_of(core, target);
+        while !next.is_null() {
+            boxes.push(next);
+            next = box_of(next).next.get();
+        }
+    }
+    boxes
+}
+
+/// Puts a reference into its target's list, behind `after` or in front.
+unsafe fn link(
+    core: &HeapCore,
+    reference: &Gc<WeakBox>,
+    target: *const Header,
+    after: *const Header,
+) {
+    let this = reference.header();
+    reference.target.set(target);
+    // SAFETY: the caller's target is valid; list members are live.
+    unsafe {
+        let head = weak_list(core, target);
+        if !(*target).has(HAS_WEAK) {
+            (*target).set(HAS_WEAK);
+            *head = ptr::null();
+        }
+        let next = if after.is_null() {
+            *head
+        } else {
+            box_of(after).next.get()
+        };
+        reference.previous.set(after);
+        reference.next.set(next);
+        if !next.is_null() {
+            box_of(next).previous.set(this);
+        }
+        if after.is_null() {
+            *head = this;
+        } else {
+            box_of(after).next.set(this);
+        }
+    }
+}
+
+unsafe fn unlink(this: &WeakBox, target: *const Header) {
+    let (previous, next) = (this.previous.get(), this.next.get());
+    // SAFETY: the caller's target is valid; list members are live.
+    unsafe {
+        if !next.is_null() {
+            box_of(next).previous.set(previous);
+        }
+        if previous.is_null() {
+            *weak_list(&*core_of(target), target) = next;
+            if next.is_null() {
+                (*target).clear(HAS_WEAK);
+            }
+        } else {
+            box_of(previous).next.set(next);
+        }
+    }
+    this.target.set(ptr::null());
+}
+
+/// Kills every weak reference to an object and returns those that want to be
+/// called, newest first.
+///
+/// # Safety
+/// 1. `target` is an object of `core` whose memory is valid.
+pub(crate) unsafe fn clear(
+    core: &HeapCore,
+    target: *const Header,
+    wants_call: impl Fn(*const Header) -> bool,
+) -> Vec<GcAny> {
+    let mut callers = Vec::new();
+    // SAFETY: duty 1; no user code runs while the list is taken apart.
+    unsafe {
+        for reference in boxes_of(core, target) {
+            let this = box_of(reference);
+            this.target.set(ptr::null());
+            this.previous.set(ptr::null());
+            this.next.set(ptr::null());
+            if this.hook.is_some() && wants_call(reference) {
+                callers.push(GcAny::share(reference));
+            }
+        }
+        if (*target).has(HAS_WEAK) {
+            *weak_list(core, target) = ptr::null();
+            (*target).clear(HAS_WEAK);
+        }
+    }
+    callers
+}
+
+/// Calls back every reference of a list from [`clear`].
+pub(crate) fn call_back(core: &HeapCore, callers: Vec<GcAny>) {
+    if callers.is_empty() {
+        return;
+    }
+    let heap = Heap::from_core(ptr::NonNull::from(core));
+    for caller in callers {
+        if let Some(reference) = caller.downcast_ref::<WeakBox>()
+            && let Some(hook) = &reference.hook
+        {
+            let info = hook.object.type_info();
+            guarded(core, "weak callback", info, || {
+                (hook.call)(&hook.object, &heap)
+            });
+        }
+    }
+}
+
+/// Death by count: all references die, then the callbacks run. A reference
+/// that is itself dying does not call.
+///
+/// # Safety
+/// 1. `target` is an object of `core` with a count of 0.
+pub(crate) unsafe fn clear_and_call(core: &HeapCore, target: *const Header) {
+    // SAFETY: duty 1; list members are valid.
+    let callers = unsafe { clear(core, target, |reference| !(*reference).is_vacant()) };
+    call_back(core, callers);
+}

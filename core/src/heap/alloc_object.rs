@@ -1,0 +1,264 @@
+//! Making objects.
+
+use std::alloc::Layout;
+use std::ptr::NonNull;
+
+use super::Heap;
+use super::core::HeapCore;
+use super::errors::AllocError;
+use crate::alloc::blocks::Room;
+use crate::alloc::page::describe;
+use crate::gc::handle::{Gc, GcBox};
+use crate::gc::header::Header;
+use crate::gc::tail::{self, Tailed};
+use crate::gc::trace::Trace;
+use crate::gc::type_info::TypeInfo;
+use crate::gc::weak::Weak;
+
+impl Heap {
+    /// Puts a value on the heap. A collection that is due runs first.
+    ///
+    /// # Panics
+    /// When memory is out, the heap's limit is reached or the heap is closed;
+    /// see [`Heap::try_alloc`].
+    #[inline]
+    pub fn alloc<T: Trace>(&self, value: T) -> Gc<T> {
+        match self.try_alloc(value) {
+            Ok(object) => object,
+            Err(error) => no_room(&error),
+        }
+    }
+
+    /// Fallible [`Heap::alloc`].
+    ///
+    /// # Errors
+    /// When memory is out, the limit is reached or the heap is closed. The
+    /// value is dropped.
+    #[inline]
+    pub fn try_alloc<T: Trace>(&self, value: T) -> Result<Gc<T>, AllocError> {
+        if T::HOLDS {
+            self.core().count_allocation();
+        }
+        self.core().alloc_uncounted(value)
+    }
+
+    /// Puts a head and a row of items into one block. The places that the
+    /// block has beyond the items are filled with `E::default()`.
+    ///
+    /// # Panics
+    /// As [`Heap::alloc`].
+    pub fn alloc_with_tail<H, E>(
+        &self,
+        head: H,
+        items: impl ExactSizeIterator<Item = E>,
+    ) -> Gc<Tailed<H, E>>
+    where
+        H: Trace,
+        E: Trace + Default,
+    {
+        match self.try_alloc_with_tail(head, items) {
+            Ok(object) => object,
+            Err(error) => no_room(&error),
+        }
+    }
+
+    /// Fallible [`Heap::alloc_with_tail`].
+    ///
+    /// # Errors
+    /// As [`Heap::try_alloc`].
+    pub fn try_alloc_with_tail<H, E>(
+        &self,
+        head: H,
+        items: impl ExactSizeIterator<Item = E>,
+    ) -> Result<Gc<Tailed<H, E>>, AllocError>
+    where
+        H: Trace,
+        E: Trace + Default,
+    {
+        let core = self.core();
+        let info = tail::info::<H, E>();
+        if info.holds {
+            core.count_allocation();
+        }
+        let too_large = AllocError::OutOfMemory { bytes: usize::MAX };
+        let layout = tail::layout::<H, E>(items.len()).ok_or(too_large)?;
+        let Room { header, flags } = core.take_object(info, layout)?;
+        let block = Unborn { core, header };
+        let raw = header.as_ptr();
+        // SAFETY: the block is ours and has room for the head and `places`
+        // items. `items` is user code: until the header's word is written the
+        // block is vacant, and `block` gives it back if that code panics.
+        unsafe {
+            (*raw).scratch.set(flags);
+            let bytes = describe_unborn(raw, layout, flags);
+            let places = tail::room::<H, E>(bytes);
+            let first = tail::first::<H, E>(raw);
+            let mut filled = Filled { first, len: 0 };
+            for item in items.take(places) {
+                first.add(filled.len).write(item);
+                filled.len += 1;
+            }
+            while filled.len < places {
+                first.add(filled.len).write(E::default());
+                filled.len += 1;
+            }
+            std::mem::forget(filled);
+            std::mem::forget(block);
+            GcBox::<H>::value_ptr(raw).write(head);
+            core.bear(raw, info, flags);
+            Ok(Gc::from_header(raw))
+        }
+    }
+
+    /// Makes an object that knows a weak reference to itself.
+    ///
+    /// The reference upgrades only once the object exists.
+    ///
+    /// # Panics
+    /// As [`Heap::alloc`]; a panic of `make` passes through and leaves nothing.
+    pub fn new_cyclic<T: Trace>(&self, make: impl FnOnce(&Weak<T>) -> T) -> Gc<T> {
+        match self.try_new_cyclic(make) {
+            Ok(object) => object,
+            Err(error) => no_room(&error),
+        }
+    }
+
+    /// Fallible [`Heap::new_cyclic`].
+    ///
+    /// # Errors
+    /// As [`Heap::try_alloc`].
+    pub fn try_new_cyclic<T: Trace>(
+        &self,
+        make: impl FnOnce(&Weak<T>) -> T,
+    ) -> Result<Gc<T>, AllocError> {
+        let core = self.core();
+        if T::HOLDS {
+            core.count_allocation();
+        }
+        let info = TypeInfo::of::<T>();
+        let Room { header, flags } = core.take_object(info, Layout::new::<GcBox<T>>())?;
+        let raw = header.as_ptr();
+        // SAFETY: the block is ours; it stays vacant until the value is there.
+        unsafe {
+            (*raw).scratch.set(flags);
+            let block = Unborn { core, header };
+            let weak = Weak::<T>::to_unborn(core, raw)?;
+            let value = make(&weak);
+            std::mem::forget(block);
+            GcBox::<T>::value_ptr(raw).write(value);
+            let with_weak = (*raw).scratch.get();
+            core.bear(raw, info, with_weak);
+            Ok(Gc::from_header(raw))
+        }
+    }
+}
+
+/// A taken block without a value; gives itself back.
+struct Unborn<'a> {
+    core: &'a HeapCore,
+    header: NonNull<Header>,
+}
+
+impl Drop for Unborn<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the block is taken, has no value, and only weak references
+        // made by `new_cyclic` know it.
+        unsafe {
+            drop(crate::gc::weak::clear(
+                self.core,
+                self.header.as_ptr(),
+                |_| false,
+            ));
+            self.core.give_object(self.header.as_ptr());
+        }
+    }
+}
+
+/// Items written so far; drops them when filling does not finish.
+struct Filled<E> {
+    first: *mut E,
+    len: usize,
+}
+
+impl<E> Drop for Filled<E> {
+    fn drop(&mut self) {
+        // SAFETY: the first `len` places are initialised and ours.
+        unsafe { std::ptr::slice_from_raw_parts_mut(self.first, self.len).drop_in_place() };
+    }
+}
+
+/// Bytes of a block whose header is not written yet.
+unsafe fn describe_unborn(header: *const Header, layout: Layout, flags: u32) -> usize {
+    if flags == 0 {
+        crate::alloc::size_class::block_bytes(crate::alloc::size_class::class_of(layout.size()))
+    } else {
+        // SAFETY: the flags, prefix included, stand in the header.
+        unsafe { describe(header) }.1
+    }
+}
+
+impl HeapCore {
+    /// Counts one more object that can hold references and collects first
+    /// when that is due.
+    #[inline]
+    pub(crate) fn count_allocation(&self) {
+        let count = self.young_count.get() + 1;
+        self.young_count.set(count);
+        if count > self.trigger.get() {
+            self.collect_if_due();
+        }
+    }
+
+    /// Puts a value on the heap without ever collecting, but counting it.
+    pub(crate) fn alloc_quietly<T: Trace>(&self, value: T) -> Result<Gc<T>, AllocError> {
+        if T::HOLDS {
+            self.young_count.set(self.young_count.get() + 1);
+        }
+        self.alloc_uncounted(value)
+    }
+
+    #[inline]
+    fn alloc_uncounted<T: Trace>(&self, value: T) -> Result<Gc<T>, AllocError> {
+        let info = TypeInfo::of::<T>();
+        let room = self.take_object(info, Layout::new::<GcBox<T>>());
+        let Room { header, flags } = match room {
+            Ok(room) => room,
+            Err(error) => return Err(self.uncount(T::HOLDS, error)),
+        };
+        // SAFETY: the block is ours and fits; the value comes before the
+        // header's word, which makes it visible.
+        unsafe {
+            GcBox::<T>::value_ptr(header.as_ptr()).write(value);
+            self.bear(header.as_ptr(), info, flags);
+            Ok(Gc::from_header(header.as_ptr()))
+        }
+    }
+
+    #[cold]
+    fn uncount(&self, holds: bool, error: AllocError) -> AllocError {
+        if holds {
+            self.young_count
+                .set(self.young_count.get().saturating_sub(1));
+        }
+        error
+    }
+
+    /// Writes the header of a newborn: from here on it exists.
+    #[inline]
+    unsafe fn bear(&self, header: *mut Header, info: &'static TypeInfo, flags: u32) {
+        let newborn = if info.holds {
+            self.containers.set(self.containers.get() + 1);
+            Header::container()
+        } else {
+            Header::leaf()
+        };
+        newborn.set(flags);
+        // SAFETY: the caller's block.
+        unsafe { header.write(newborn) };
+    }
+}
+
+#[cold]
+fn no_room(error: &AllocError) -> ! {
+    panic!("{error}");
+}

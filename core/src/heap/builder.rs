@@ -1,0 +1,79 @@
+//! Settings of a heap.
+
+use super::Heap;
+use super::core::HeapCore;
+
+/// Where blocks come from; like CPython's `PYTHONMALLOC`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Private arenas and size-class pages.
+    #[default]
+    Pages,
+    /// Each block from the global allocator, so that memory tools see every one.
+    System,
+    /// As `System`, with fill patterns and guard bytes checked at each free.
+    Debug,
+}
+
+/// Builds a [`Heap`].
+#[derive(Clone, Debug)]
+pub struct HeapBuilder {
+    pub(crate) mode: Mode,
+    pub(crate) thresholds: (usize, usize, usize),
+    pub(crate) limit_bytes: usize,
+    pub(crate) enabled: bool,
+    pub(crate) collect_on_allocation: bool,
+}
+
+impl Default for HeapBuilder {
+    fn default() -> HeapBuilder {
+        HeapBuilder {
+            mode: Mode::Pages,
+            thresholds: (2000, 10, 10),
+            limit_bytes: usize::MAX,
+            enabled: true,
+            collect_on_allocation: true,
+        }
+    }
+}
+
+impl HeapBuilder {
+    /// Where blocks come from (default [`Mode::Pages`]).
+    pub fn mode(mut self, mode: Mode) -> HeapBuilder {
+        self.mode = mode;
+        self
+    }
+
+    /// Automatic collection thresholds (default 2000, 10, 10); a first one of
+    /// 0 turns automatic collection off.
+    pub fn thresholds(mut self, young: usize, middle: usize, old: usize) -> HeapBuilder {
+        self.thresholds = (young, middle, old);
+        self
+    }
+
+    /// Footprint in bytes above which allocation fails (default: none).
+    pub fn limit_bytes(mut self, bytes: usize) -> HeapBuilder {
+        self.limit_bytes = bytes;
+        self
+    }
+
+    /// Whether automatic collection starts enabled (default true).
+    pub fn enabled(mut self, enabled: bool) -> HeapBuilder {
+        self.enabled = enabled;
+        self
+    }
+
+    /// Whether an allocation may collect on entry (default true). If not, a
+    /// collection that is due waits for [`Heap::safepoint`].
+    pub fn collect_on_allocation(mut self, on: bool) -> HeapBuilder {
+        self.collect_on_allocation = on;
+        self
+    }
+
+    /// Makes the heap.
+    pub fn build(self) -> Heap {
+        Heap {
+            core: HeapCore::create(&self),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Switches for tests of the heap and of programs on it.
+
+use super::Heap;
+
+impl Heap {
+    /// Lets `left` more allocations succeed, then makes every one fail with
+    /// [`AllocError::Injected`](crate::AllocError::Injected); `None` ends it.
+    /// Objects and buffers count alike.
+    pub fn fail_allocations_after(&self, left: Option<usize>) {
+        let core = self.core();
+        core.fail_after.set(left);
+        core.forget_cache();
+    }
+
+    /// Refuses the collector's lists to grow beyond `entries`, as if memory
+    /// were out; `None` ends it. The collector then finishes by rescanning.
+    pub fn limit_collector_lists(&self, entries: Option<usize>) {
+        self.core().list_limit.set(entries.unwrap_or(usize::MAX));
+    }
+}

@@ -1,0 +1,7 @@
+//! Looking at a heap without changing it: census, referrers, the exact
+//! reference audit, and verification of every structure.
+
+pub(crate) mod audit;
+pub(crate) mod census;
+mod referrers;
+pub(crate) mod verify;

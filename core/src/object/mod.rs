@@ -1,0 +1,3 @@
+//! Python's object model on the managed heap.
+
+pub(crate) mod runtime;

@@ -1,0 +1,256 @@
+//! The heap's first promises: counting, cycles, weak references, finalizers.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use exuvia_core::{Callback, Finalize, Gc, Heap, Mode, Trace, Weak};
+
+#[derive(Trace)]
+struct Node {
+    next: RefCell<Option<Gc<Node>>>,
+}
+
+fn node(heap: &Heap) -> Gc<Node> {
+    heap.alloc(Node {
+        next: RefCell::new(None),
+    })
+}
+
+fn ring(heap: &Heap, len: usize) -> Gc<Node> {
+    let first = node(heap);
+    let mut last = first.clone();
+    for _ in 1..len {
+        let next = node(heap);
+        *last.next.borrow_mut() = Some(next.clone());
+        last = next;
+    }
+    *last.next.borrow_mut() = Some(first.clone());
+    first
+}
+
+fn each_mode(run: impl Fn(Heap)) {
+    for mode in [Mode::Pages, Mode::System, Mode::Debug] {
+        run(Heap::builder().mode(mode).build());
+    }
+}
+
+#[test]
+fn a_ring_is_freed_by_a_collection_and_counted() {
+    each_mode(|heap| {
+        for len in [1, 2, 10, 10_000] {
+            heap.disable();
+            let first = ring(&heap, len);
+            heap.verify().unwrap();
+            assert_eq!(heap.collect_all(), 0);
+            drop(first);
+            heap.verify().unwrap();
+            assert_eq!(heap.collect_all(), len);
+            assert_eq!(heap.live_objects(), 0);
+            heap.verify().unwrap();
+        }
+    });
+}
+
+#[test]
+fn an_old_clean_ring_is_found_when_its_last_outside_handle_goes() {
+    each_mode(|heap| {
+        let first = ring(&heap, 3);
+        for _ in 0..3 {
+            assert_eq!(heap.collect_all(), 0);
+        }
+        drop(first);
+        assert_eq!(heap.collect(0).unwrap(), 0);
+        assert_eq!(heap.collect(1).unwrap(), 0);
+        assert_eq!(heap.collect(2).unwrap(), 3);
+    });
+}
+
+#[test]
+fn a_long_list_dies_in_constant_stack() {
+    each_mode(|heap| {
+        heap.disable();
+        let mut list = node(&heap);
+        for _ in 0..300_000 {
+            let next = node(&heap);
+            *next.next.borrow_mut() = Some(list);
+            list = next;
+        }
+        drop(list);
+        assert_eq!(heap.live_objects(), 0);
+        heap.verify().unwrap();
+    });
+}
+
+#[test]
+fn automatic_collection_bounds_what_dead_rings_hold() {
+    each_mode(|heap| {
+        for _ in 0..50_000 {
+            drop(ring(&heap, 2));
+        }
+        assert!(heap.live_objects() < 2 * 2000 + 10);
+        assert!(heap.stats()[0].collections > 10);
+        heap.verify().unwrap();
+    });
+}
+
+#[derive(Trace)]
+struct Log {
+    #[trace(leaf)]
+    lines: Rc<RefCell<Vec<u32>>>,
+    id: u32,
+}
+
+impl Callback for Log {
+    fn call(&self, _: &Heap) {
+        self.lines.borrow_mut().push(self.id);
+    }
+}
+
+#[test]
+fn callbacks_run_newest_first_after_every_reference_is_dead() {
+    each_mode(|heap| {
+        let lines = Rc::new(RefCell::new(Vec::new()));
+        let target = node(&heap);
+        let weak: Vec<Weak<Node>> = (0..3)
+            .map(|id| {
+                let lines = lines.clone();
+                Gc::downgrade_with(&target, heap.alloc(Log { lines, id }))
+            })
+            .collect();
+        assert_eq!(Gc::weak_count(&target), 3);
+        heap.verify().unwrap();
+        drop(target);
+        assert_eq!(*lines.borrow(), [2, 1, 0]);
+        assert!(weak.iter().all(Weak::is_dead));
+    });
+}
+
+#[derive(Trace)]
+struct Holder {
+    weak: RefCell<Option<Weak<Holder>>>,
+    me: RefCell<Option<Gc<Holder>>>,
+}
+
+#[test]
+fn a_callback_inside_the_trash_does_not_run() {
+    each_mode(|heap| {
+        let lines = Rc::new(RefCell::new(Vec::new()));
+        let log = |id| {
+            let lines = lines.clone();
+            heap.alloc(Log { lines, id })
+        };
+        let holder = heap.alloc(Holder {
+            weak: RefCell::new(None),
+            me: RefCell::new(None),
+        });
+        *holder.me.borrow_mut() = Some(holder.clone());
+        *holder.weak.borrow_mut() = Some(Gc::downgrade_with(&holder, log(1)));
+        let outside = Gc::downgrade_with(&holder, log(2));
+        drop(holder);
+        // The holder and its weak reference; the callback object is a leaf.
+        assert_eq!(heap.collect_all(), 2);
+        assert_eq!(*lines.borrow(), [2]);
+        assert!(outside.is_dead());
+        heap.verify().unwrap();
+    });
+}
+
+#[derive(Trace)]
+#[trace(finalize)]
+struct Phoenix {
+    nest: Gc<Nest>,
+    text: String,
+    me: RefCell<Option<Gc<Phoenix>>>,
+    #[trace(leaf)]
+    calls: Rc<Cell<u32>>,
+}
+
+#[derive(Trace)]
+struct Nest {
+    slot: RefCell<Option<Gc<Phoenix>>>,
+}
+
+impl Finalize for Phoenix {
+    fn finalize(this: &Gc<Self>) {
+        this.calls.set(this.calls.get() + 1);
+        *this.nest.slot.borrow_mut() = Some(this.clone());
+    }
+}
+
+#[test]
+fn a_finalizer_resurrects_once_and_the_object_is_intact() {
+    each_mode(|heap| {
+        let calls = Rc::new(Cell::new(0));
+        let nest = heap.alloc(Nest {
+            slot: RefCell::new(None),
+        });
+        for cyclic in [false, true] {
+            let bird = heap.alloc(Phoenix {
+                nest: nest.clone(),
+                text: "ash".repeat(10),
+                me: RefCell::new(None),
+                calls: calls.clone(),
+            });
+            if cyclic {
+                *bird.me.borrow_mut() = Some(bird.clone());
+            }
+            calls.set(0);
+            drop(bird);
+            assert_eq!(heap.collect_all(), 0);
+            assert_eq!(calls.get(), 1);
+            let text = nest.slot.borrow().as_ref().unwrap().text.clone();
+            assert_eq!(text, "ash".repeat(10));
+            heap.verify().unwrap();
+            let bird = nest.slot.borrow_mut().take();
+            drop(bird);
+            assert_eq!(heap.collect_all(), usize::from(cyclic));
+            assert_eq!(calls.get(), 1);
+            heap.verify().unwrap();
+        }
+    });
+}
+
+#[test]
+fn the_heap_outlives_its_last_handle_while_an_object_is_held() {
+    each_mode(|heap| {
+        let held = ring(&heap, 3);
+        drop(heap);
+        assert!(held.next.borrow().is_some());
+        let late = Gc::heap(&held);
+        assert!(late.try_alloc(1).is_err());
+        drop(late);
+        *held.next.borrow_mut() = None;
+    });
+}
+
+#[test]
+fn an_audit_explains_every_count_or_names_the_object() {
+    let heap = Heap::new();
+    let root = heap.root("ring", ring(&heap, 3));
+    assert_eq!(heap.audit().findings, []);
+    let lost = root.clone();
+    let audit = heap.audit();
+    assert_eq!(audit.findings.len(), 1);
+    assert_eq!(audit.findings[0].surplus, 1);
+    drop(lost);
+    drop(root);
+    assert_eq!(heap.audit().findings.len(), 3);
+    heap.collect_all();
+    assert_eq!(heap.audit().objects, 0);
+}
+
+#[test]
+fn a_collector_without_room_for_its_lists_finishes_by_rescanning() {
+    let heap = Heap::new();
+    heap.disable();
+    for limit in [0, 600] {
+        let live = ring(&heap, 5_000);
+        drop(ring(&heap, 3_000));
+        heap.limit_collector_lists(Some(limit));
+        assert_eq!(heap.collect_all(), 3_000);
+        heap.limit_collector_lists(None);
+        heap.verify().unwrap();
+        drop(live);
+        assert_eq!(heap.collect_all(), 5_000);
+    }
+}
