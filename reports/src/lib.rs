@@ -4,6 +4,8 @@
 //!
 //! * [`record`]: what one run measured (`exuvia.run/1`), loaded, checked and saved;
 //! * [`compare`]: two records become rows, each with a verdict, a reason and a limit;
+//! * [`config`]: `exuvia.toml`, the limits;
+//! * [`gate`]: the rows become one verdict and an exit code;
 //! * [`format`]: one way to write numbers, shared by every output;
 //! * [`chart`]: values become SVG, refused when they are not finite or out of range.
 
@@ -11,7 +13,9 @@
 
 pub mod chart;
 pub mod compare;
+pub mod config;
 #[doc(hidden)]
 pub mod fixture;
 pub mod format;
+pub mod gate;
 pub mod record;

@@ -5,12 +5,54 @@
 //! disagree. Relative numbers always have the base as their base:
 //! `change = head / base - 1`.
 
+mod judge;
+mod leaks;
+mod notes;
+mod pairing;
 mod row;
+mod rows;
+mod scope;
 
 pub use row::{Limit, Row, RowVerdict};
 
-use crate::record::Difference;
+use crate::config::Config;
+use crate::gate::{self, GateOptions};
+use crate::record::{Difference, Record};
+use pairing::Pairing;
 use serde::{Deserialize, Serialize};
+
+/// Compares `head` with `base` under the limits of `config`.
+///
+/// Without a base every row is new; leaks are judged all the same. The order of work: rows
+/// from the measurements, rows from the leak detector, planned cases that left no row,
+/// allowances, then the gate's counts, order and verdict.
+pub fn compare(
+    base: Option<&Record>,
+    head: &Record,
+    config: &Config,
+    options: &GateOptions,
+) -> Comparison {
+    let pairing = Pairing::new(base, head, config, options);
+    let mut rows = rows::measured(&pairing);
+    rows.extend(leaks::verdicts(&pairing));
+    let lost = scope::lost(&pairing, &rows);
+    rows.extend(lost.rows);
+    gate::waive(&mut rows, options);
+    gate::order(&mut rows);
+    let doubts = gate::doubts(&pairing.facts(), &rows, options);
+    let verdict = gate::verdict(&rows, &doubts);
+    let mut notes = doubts;
+    notes.extend(notes::notes(&pairing, &rows, lost.out_of_scope));
+    Comparison {
+        verdict,
+        has_base: base.is_some(),
+        worst: gate::worst(&rows),
+        counts: gate::counts(&rows),
+        environment_differences: pairing.differences,
+        rows,
+        notes,
+    }
+}
 
 /// What the gate says in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +121,17 @@ impl Comparison {
     /// The row that decides a verdict other than pass.
     pub fn worst_row(&self) -> Option<&Row> {
         self.worst.and_then(|index| self.rows.get(index))
+    }
+
+    /// The verdict in a sentence: `Gate failed: 2 of 200 benchmarks regressed`.
+    pub fn sentence(&self) -> String {
+        gate::sentence(self)
+    }
+
+    /// The deciding row in a sentence with its numbers and limit; `None` for a pass.
+    pub fn worst_sentence(&self) -> Option<String> {
+        let row = self.worst_row()?;
+        Some(format!("{} {}: {}", row.case(), row.metric, row.reason))
     }
 
     /// 0 pass, 1 regression or leak, 3 could not measure or judge something that votes.

@@ -89,6 +89,8 @@ pub struct Row {
     pub reason: String,
     /// Whether the row decides the gate.
     pub votes: bool,
+    /// Whether it would vote, had the caller not allowed the gap.
+    pub waived: bool,
 }
 
 impl Row {
