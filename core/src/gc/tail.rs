@@ -5,10 +5,11 @@ use std::any::TypeId;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use super::handle::{GcAny, GcBox};
+use super::handle::{Gc, GcAny, GcBox};
 use super::header::Header;
 use super::trace::{Trace, Visitor};
 use super::type_info::TypeInfo;
+use crate::alloc::page::describe;
 
 /// A head followed by items in the same block, made by
 /// [`Heap::alloc_with_tail`](crate::Heap::alloc_with_tail).
@@ -27,6 +28,28 @@ impl<H, E> Deref for Tailed<H, E> {
     #[inline]
     fn deref(&self) -> &H {
         &self.head
+    }
+}
+
+impl<H: Trace, E: Trace> Gc<Tailed<H, E>> {
+    /// The items: as many as the block has room for.
+    #[inline]
+    pub fn tail(&self) -> &[E] {
+        // SAFETY: a handle keeps the block alive, all of it is initialised.
+        unsafe {
+            let (_, bytes) = describe(self.header());
+            items::<H, E>(self.header(), bytes)
+        }
+    }
+
+    /// The first `len` items, without looking up the block's size.
+    ///
+    /// # Safety
+    /// 1. The object was made with at least `len` items.
+    #[inline]
+    pub(crate) unsafe fn tail_of(&self, len: usize) -> &[E] {
+        // SAFETY: duty 1; a handle keeps the block alive.
+        unsafe { std::slice::from_raw_parts(first::<H, E>(self.header()), len) }
     }
 }
 
