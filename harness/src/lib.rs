@@ -13,3 +13,4 @@ pub use fastrand::Rng;
 pub use workload::{
     Better, CaseId, CaseIdError, DeclareError, MetricValue, Params, Suite, Workload,
 };
+pub mod leak;

@@ -67,4 +67,9 @@ pub trait Probe {
     fn audit(&self) -> Vec<AuditFinding> {
         Vec::new()
     }
+
+    /// Name of the type that holds most objects of a type, when that can be told.
+    fn holder(&self, _type_name: &str) -> Option<String> {
+        None
+    }
 }

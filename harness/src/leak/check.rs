@@ -1,0 +1,434 @@
+//! Runs code under the growth test within a budget of iterations and time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::binomial::as_f64;
+use super::finding::{Evidence, classify};
+use super::growth::{Growth, GrowthTest, Plan, Series, Step};
+use super::report::{LeakReport, MeasuredSeries};
+use super::subject::{Counted, Plain, Probed, Subject};
+use crate::alloc::{self, AllocMode};
+use crate::probe::Probe;
+
+/// Time for one check unless told otherwise.
+pub const DEFAULT_BUDGET: Duration = Duration::from_secs(10);
+
+/// Collections with nothing in between, to see how much the counts move by themselves.
+const IDLE_COLLECTIONS: u32 = 5;
+
+/// Iterations are timed until this long, to plan blocks that fit.
+const CALIBRATION: Duration = Duration::from_millis(2);
+
+/// At most so many iterations are spent on that.
+const CALIBRATION_ITERATIONS: u64 = 64;
+
+/// The share of the budget that a plan may fill, so that a slower block does not cut it short.
+const PLANNED_SHARE: f64 = 0.8;
+
+/// The clock is looked at about this often.
+const CLOCK_PERIOD: Duration = Duration::from_millis(1);
+
+/// A leak check: how long to look, and what may grow.
+#[derive(Clone, Debug)]
+pub struct LeakCheck {
+    iterations: u64,
+    at_least: u64,
+    budget: Duration,
+    expected: BTreeSet<String>,
+}
+
+impl Default for LeakCheck {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl LeakCheck {
+    /// A check of 32,768 iterations within ten seconds, in which nothing may grow.
+    #[must_use]
+    pub fn new() -> Self {
+        let iterations = Plan::default().iterations();
+        Self {
+            iterations,
+            at_least: iterations,
+            budget: DEFAULT_BUDGET,
+            expected: BTreeSet::new(),
+        }
+    }
+
+    /// How many iterations are planned, and needed before a constant rate is called a leak.
+    ///
+    /// This says that nothing bounded (a cache, a ring) takes longer than that to fill. While a count is undecided, more follow.
+    #[must_use]
+    pub fn iterations(mut self, iterations: u64) -> Self {
+        self.iterations = iterations;
+        self.at_least = iterations;
+        self
+    }
+
+    /// The fewest iterations on which a constant rate may be called a leak, when the planned ones do not fit into the budget.
+    #[must_use]
+    pub fn at_least(mut self, iterations: u64) -> Self {
+        self.at_least = iterations.min(self.iterations);
+        self
+    }
+
+    /// How long the check may take.
+    #[must_use]
+    pub fn budget(mut self, budget: Duration) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// A type (or counter) that may grow; it is left out of the totals too.
+    #[must_use]
+    pub fn expect_growth(mut self, name: impl Into<String>) -> Self {
+        self.expected.insert(name.into());
+        self
+    }
+
+    /// Checks code whose objects a probe counts.
+    #[must_use]
+    pub fn run_probed(&self, probe: &dyn Probe, body: impl FnMut()) -> LeakReport {
+        self.drive(&mut Probed {
+            probe,
+            body,
+            expected: &self.expected,
+        })
+    }
+
+    /// Checks plain Rust code by the blocks and bytes it leaves in the global allocator.
+    ///
+    /// Everything in the process is counted, so nothing else may run at the same time: use a test binary of its own.
+    ///
+    /// # Panics
+    ///
+    /// When [`crate::Alloc`] is not the program's global allocator.
+    #[must_use]
+    pub fn run_plain(&self, body: impl FnMut()) -> LeakReport {
+        assert!(
+            alloc::is_installed(),
+            "blocks cannot be counted: add `#[global_allocator] static ALLOC: exuvia_harness::Alloc = \
+             exuvia_harness::Alloc::system();` to this program"
+        );
+        alloc::choose(AllocMode::Count);
+        self.drive(&mut Plain::new(body))
+    }
+
+    /// Calibrates, warms up, listens to the noise, then runs blocks until the test has its verdict or the time is over.
+    fn drive(&self, subject: &mut dyn Subject) -> LeakReport {
+        let start = Instant::now();
+        let pace = calibrate(subject);
+        let mut run = Run {
+            test: GrowthTest::new(self.plan(pace)),
+            deadline: start + self.budget,
+            pace,
+            first: Counted::default(),
+            last: Counted::default(),
+        };
+        let growth = run.judge_blocks(subject);
+        run.report(growth, subject, start)
+    }
+
+    /// The longest plan that fits into the budget, and whether it is long enough to convict.
+    fn plan(&self, pace: Duration) -> Plan {
+        let fits = self.budget.mul_f64(PLANNED_SHARE).as_nanos() / pace.as_nanos().max(1);
+        let fits = u64::try_from(fits).unwrap_or(u64::MAX);
+        let plan = Plan::of(self.iterations.min(fits.max(self.at_least)));
+        Plan {
+            conclusive: fits >= self.at_least,
+            ..if fits < self.at_least {
+                Plan::of(fits)
+            } else {
+                plan
+            }
+        }
+    }
+}
+
+/// Nanoseconds per iteration, over a few of them.
+fn calibrate(subject: &mut dyn Subject) -> Duration {
+    let start = Instant::now();
+    let mut iterations = 0;
+    while iterations < CALIBRATION_ITERATIONS && start.elapsed() < CALIBRATION {
+        subject.iterate();
+        iterations += 1;
+    }
+    start.elapsed().div_f64(as_f64(iterations))
+}
+
+/// A check in progress.
+struct Run {
+    test: GrowthTest,
+    deadline: Instant,
+    pace: Duration,
+    first: Counted,
+    last: Counted,
+}
+
+impl Run {
+    fn judge_blocks(&mut self, subject: &mut dyn Subject) -> Growth {
+        let mut step = self.warm_up(subject);
+        let mut previous = 0;
+        loop {
+            let length = match step {
+                Step::Done(growth) => return growth,
+                Step::Continue {
+                    next_block_iterations,
+                } => next_block_iterations,
+            };
+            let done = self.block(subject, length);
+            // A cut block is worth feeding only when it still says more than the one before.
+            if done < length && done <= previous {
+                return self.test.finish();
+            }
+            self.last = subject.count();
+            step = self.test.feed(done, &self.last.snapshot);
+            if done < length {
+                return self.test.finish();
+            }
+            previous = done;
+        }
+    }
+
+    fn warm_up(&mut self, subject: &mut dyn Subject) -> Step {
+        if let Step::Continue {
+            next_block_iterations,
+        } = self.test.warm_up()
+        {
+            self.block(subject, next_block_iterations);
+        }
+        self.first = subject.count();
+        self.last = self.first.clone();
+        let step = self.test.feed(0, &self.first.snapshot);
+        for _ in 0..IDLE_COLLECTIONS {
+            subject.before_block();
+            self.test.idle(&subject.count().snapshot);
+        }
+        step
+    }
+
+    /// Runs iterations until the block is full or the time is over; returns how many ran.
+    fn block(&self, subject: &mut dyn Subject, length: u64) -> u64 {
+        let stride = CLOCK_PERIOD.as_nanos() / self.pace.as_nanos().max(1);
+        let stride = u64::try_from(stride).unwrap_or(u64::MAX).max(1);
+        subject.before_block();
+        let mut done = 0;
+        while done < length && Instant::now() < self.deadline {
+            let now = stride.min(length - done);
+            (0..now).for_each(|_| subject.iterate());
+            done += now;
+        }
+        done
+    }
+
+    fn report(&self, growth: Growth, subject: &dyn Subject, start: Instant) -> LeakReport {
+        let findings = classify(&Evidence {
+            growth: &growth,
+            bytes: &self.bytes_per_iteration(growth.iterations),
+            underflows: &self.last.underflows,
+            holder: &|name| subject.holder(name),
+        });
+        let measured = |series: &Series| MeasuredSeries {
+            series: series.clone(),
+            points: self.test.points(series),
+            jitter: self.test.jitter(series),
+        };
+        let series = growth.verdicts.keys().map(measured).collect();
+        LeakReport {
+            growth,
+            findings,
+            series,
+            elapsed: start.elapsed(),
+        }
+    }
+
+    fn bytes_per_iteration(&self, iterations: u64) -> BTreeMap<String, f64> {
+        let before = |name: &str| self.first.bytes_by_type.get(name).copied().unwrap_or(0);
+        let grown = |name: &str, now: u64| as_f64(now.saturating_sub(before(name)));
+        let all = self.last.bytes_by_type.iter();
+        all.map(|(name, &now)| (name.clone(), grown(name, now) / as_f64(iterations.max(1))))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::leak::{LeakClass, Undecided, Verdict};
+    use crate::probe::{AuditFinding, Counter};
+    use std::cell::{Cell, RefCell};
+
+    /// A pretend heap: counts by type, and an audit.
+    #[derive(Default)]
+    struct Pretend {
+        types: RefCell<BTreeMap<String, u64>>,
+        forgotten: Cell<u64>,
+        /// Freed at the next collection.
+        pending: Cell<u64>,
+    }
+
+    impl Pretend {
+        fn add(&self, name: &str, count: u64) {
+            *self.types.borrow_mut().entry(name.to_owned()).or_default() += count;
+        }
+    }
+
+    impl Probe for Pretend {
+        fn counters(&self) -> Vec<Counter> {
+            let objects = self.types.borrow().values().sum::<u64>() + self.pending.get();
+            vec![
+                Counter::new("live_objects", objects, "objects"),
+                Counter::new("live_bytes", objects * 32, "B"),
+                Counter::new("allocated_objects", 1_000 * objects, "objects"),
+            ]
+        }
+        fn census(&self) -> Vec<(String, u64, u64)> {
+            let types = self.types.borrow();
+            types
+                .iter()
+                .map(|(name, &count)| (name.clone(), count, count * 32))
+                .collect()
+        }
+        fn quiesce(&self) {
+            self.pending.set(0);
+        }
+        fn audit(&self) -> Vec<AuditFinding> {
+            let surplus = self.forgotten.get();
+            let found = AuditFinding {
+                class: "count leak".to_owned(),
+                type_name: "Counted".to_owned(),
+                address: 8,
+                stored: surplus + 1,
+                incoming: 1,
+                declared: 0,
+                surplus: surplus.cast_signed(),
+            };
+            if surplus == 0 {
+                Vec::new()
+            } else {
+                vec![found]
+            }
+        }
+        fn holder(&self, type_name: &str) -> Option<String> {
+            (type_name == "Node").then(|| "Registry".to_owned())
+        }
+    }
+
+    #[test]
+    fn garbage_that_a_collection_frees_is_clean() {
+        let heap = Pretend::default();
+        let report =
+            LeakCheck::new().run_probed(&heap, || heap.pending.set(heap.pending.get() + 3));
+        report.assert_clean();
+        assert_eq!(
+            report.verdict(),
+            Verdict::Clean {
+                bound: 3.0 / 16_384.0
+            }
+        );
+    }
+
+    #[test]
+    fn a_growing_type_is_reported_with_rate_bytes_and_holder() {
+        let heap = Pretend::default();
+        let report = LeakCheck::new().run_probed(&heap, || heap.add("Node", 2));
+        let [finding] = &report.findings[..] else {
+            panic!("{report}")
+        };
+        assert_eq!(
+            (finding.class, finding.type_name.as_str()),
+            (LeakClass::ReachableGrowth, "Node")
+        );
+        assert!(
+            (finding.rate - 2.0).abs() < 1e-9 && finding.bytes_per_iteration == Some(64.0),
+            "{finding}"
+        );
+        let text = std::panic::catch_unwind(|| report.assert_clean()).expect_err("a leak fails");
+        let text = text.downcast_ref::<String>().expect("a message");
+        assert!(
+            text.contains("reachable growth: 2.0000 Node per iteration (64.0 B), held by Registry"),
+            "{text}"
+        );
+        assert!(text.lines().count() <= 4, "short: {text}");
+    }
+
+    #[test]
+    fn a_lost_decrement_on_one_object_is_a_count_leak_although_no_object_is_added() {
+        let heap = Pretend::default();
+        let report =
+            LeakCheck::new().run_probed(&heap, || heap.forgotten.set(heap.forgotten.get() + 1));
+        let [finding] = &report.findings[..] else {
+            panic!("{report}")
+        };
+        assert_eq!(
+            (finding.class, finding.type_name.as_str()),
+            (LeakClass::CountLeak, "Counted")
+        );
+        assert!(matches!(report.verdict(), Verdict::Leak { .. }));
+    }
+
+    #[test]
+    fn a_handle_that_native_code_keeps_throughout_is_no_leak() {
+        let heap = Pretend::default();
+        heap.forgotten.set(3);
+        LeakCheck::new().run_probed(&heap, || {}).assert_clean();
+    }
+
+    #[test]
+    fn growth_that_is_expected_does_not_count_in_the_totals_either() {
+        let heap = Pretend::default();
+        let check = LeakCheck::new().expect_growth("Log");
+        check
+            .run_probed(&heap, || heap.add("Log", 1))
+            .assert_clean();
+    }
+
+    #[test]
+    fn slow_code_is_undecided_unless_fewer_iterations_are_allowed() {
+        let heap = Pretend::default();
+        let slow = || {
+            std::thread::sleep(Duration::from_micros(100));
+            heap.add("Node", 1);
+        };
+        let check = LeakCheck::new().budget(Duration::from_millis(200));
+        let report = check.run_probed(&heap, slow);
+        let Verdict::Undecided { rate, reason, .. } = report.verdict() else {
+            panic!("{report}")
+        };
+        assert_eq!(reason, Undecided::PlanIncomplete);
+        assert!((rate - 1.0).abs() < 0.01, "{rate}");
+        assert!(
+            report.elapsed < Duration::from_secs(2),
+            "{:?}",
+            report.elapsed
+        );
+        let report = check.at_least(64).run_probed(&heap, slow);
+        assert!(matches!(report.verdict(), Verdict::Leak { .. }), "{report}");
+    }
+
+    #[test]
+    fn an_underflow_fails_at_once_whatever_grows() {
+        struct Underflow;
+        impl Probe for Underflow {
+            fn counters(&self) -> Vec<Counter> {
+                vec![Counter::new("live_objects", 1, "objects")]
+            }
+            fn audit(&self) -> Vec<AuditFinding> {
+                vec![AuditFinding {
+                    class: "count underflow".to_owned(),
+                    type_name: "Freed".to_owned(),
+                    address: 8,
+                    stored: 1,
+                    incoming: 2,
+                    declared: 0,
+                    surplus: -1,
+                }]
+            }
+        }
+        let report = LeakCheck::new().run_probed(&Underflow, || {});
+        assert_eq!(report.findings[0].class, LeakClass::CountUnderflow);
+        assert!(matches!(report.verdict(), Verdict::Leak { .. }));
+    }
+}

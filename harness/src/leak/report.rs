@@ -1,0 +1,101 @@
+//! What a leak check found, in numbers and in words.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::finding::LeakFinding;
+use super::growth::{Growth, Series};
+use super::verdict::Verdict;
+
+/// A measured count over the iterations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeasuredSeries {
+    /// What was counted.
+    pub series: Series,
+    /// Iterations since the warm-up and the count then, at the quiet moment after each block.
+    pub points: Vec<(u64, u64)>,
+    /// The noise of the count.
+    pub jitter: u64,
+}
+
+/// The outcome of a leak check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LeakReport {
+    /// The verdict on each count.
+    pub growth: Growth,
+    /// Every leak once, with class, type, rate and holder.
+    pub findings: Vec<LeakFinding>,
+    /// The points behind the verdicts.
+    pub series: Vec<MeasuredSeries>,
+    /// How long the check took.
+    pub elapsed: Duration,
+}
+
+impl LeakReport {
+    /// The worst verdict of all counts; a leak if there is any finding.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let worst = self.growth.verdict();
+        match self.findings.first() {
+            Some(finding) if !matches!(worst, Verdict::Leak { .. }) => finding.verdict,
+            _ => worst,
+        }
+    }
+
+    /// Iterations that were judged, without the warm-up.
+    #[must_use]
+    pub fn iterations(&self) -> u64 {
+        self.growth.iterations
+    }
+
+    /// Passes when nothing leaks: every count is clean, or fading (a cache that fills).
+    ///
+    /// # Panics
+    ///
+    /// With what leaks, how fast and who holds it; also when the budget ended undecided, because that is no proof.
+    pub fn assert_clean(&self) {
+        match self.verdict() {
+            Verdict::Clean { .. } | Verdict::Fading => {}
+            Verdict::Leak { .. } | Verdict::Undecided { .. } => panic!("{self}"),
+        }
+    }
+
+    /// The counts with a verdict of this severity, in words.
+    fn lines_of(&self, word: &str) -> impl Iterator<Item = String> {
+        let chosen = self
+            .growth
+            .verdicts
+            .iter()
+            .filter(move |(_, verdict)| verdict.word() == word);
+        chosen.map(|(series, verdict)| format!("\n  {series}: {verdict}"))
+    }
+}
+
+impl fmt::Display for LeakReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = self.verdict();
+        write!(
+            f,
+            "{} after {} iterations",
+            verdict.word(),
+            self.iterations()
+        )?;
+        match verdict {
+            Verdict::Clean { bound } => write!(f, ": at most {bound:.6} per iteration (95 %)"),
+            Verdict::Fading => self
+                .lines_of("fading")
+                .try_for_each(|line| f.write_str(&line)),
+            Verdict::Undecided { .. } => {
+                self.lines_of("undecided")
+                    .try_for_each(|line| f.write_str(&line))?;
+                f.write_str("\n  give it more time with `.budget(..)`, or name what may grow with `.expect_growth(..)`")
+            }
+            Verdict::Leak { .. } => {
+                self.findings
+                    .iter()
+                    .try_for_each(|finding| write!(f, "\n  {finding}"))?;
+                f.write_str("\n  if this growth is meant, say so with `.expect_growth(..)`")
+            }
+        }
+    }
+}

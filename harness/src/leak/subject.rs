@@ -1,0 +1,170 @@
+//! What is checked: something that can be iterated and counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::finding::LeakClass;
+use super::growth::{Series, Snapshot};
+use crate::alloc;
+use crate::probe::Probe;
+
+/// Counters with this prefix are what is alive now; others (totals, collections) may grow as they like.
+const LIVE_PREFIX: &str = "live_";
+
+/// Code under test together with the place where its objects are counted.
+pub(crate) trait Subject {
+    /// Runs the code once.
+    fn iterate(&mut self);
+
+    /// A moment before the next iterations are run.
+    fn before_block(&mut self) {}
+
+    /// Collects fully and counts.
+    fn count(&mut self) -> Counted;
+
+    /// The type that holds most objects of a type.
+    fn holder(&self, _type_name: &str) -> Option<String> {
+        None
+    }
+}
+
+/// All that was counted at one quiet moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) bytes_by_type: BTreeMap<String, u64>,
+    pub(crate) underflows: BTreeSet<String>,
+}
+
+/// Code whose objects a probe counts.
+pub(crate) struct Probed<'a, F> {
+    pub(crate) probe: &'a dyn Probe,
+    pub(crate) body: F,
+    /// Types (and counters) whose growth is meant.
+    pub(crate) expected: &'a BTreeSet<String>,
+}
+
+impl<F: FnMut()> Subject for Probed<'_, F> {
+    fn iterate(&mut self) {
+        (self.body)();
+    }
+
+    fn count(&mut self) -> Counted {
+        self.probe.quiesce();
+        let mut counted = Counted::default();
+        self.count_live(&mut counted);
+        self.count_types(&mut counted);
+        self.count_audit(&mut counted);
+        counted
+    }
+
+    fn holder(&self, type_name: &str) -> Option<String> {
+        self.probe.holder(type_name)
+    }
+}
+
+impl<F> Probed<'_, F> {
+    /// The counters of what is alive. Objects are counted rather than blocks where both are known.
+    fn count_live(&self, counted: &mut Counted) {
+        let counters = self.probe.counters();
+        let objects_known = counters
+            .iter()
+            .any(|counter| counter.name == "live_objects");
+        for counter in counters {
+            let series = match counter.name.as_str() {
+                "live_objects" => Series::Objects,
+                "live_blocks" if objects_known => continue,
+                "live_blocks" => Series::Objects,
+                "live_bytes" => Series::Bytes,
+                name if name.starts_with(LIVE_PREFIX) => Series::Type(name.to_owned()),
+                _ => continue,
+            };
+            if !self.expected.contains(&counter.name) {
+                counted.snapshot.insert(series, counter.value);
+            }
+        }
+    }
+
+    /// The census; a type that may grow is taken out of the totals as well.
+    fn count_types(&self, counted: &mut Counted) {
+        for (name, objects, bytes) in self.probe.census() {
+            if self.expected.contains(&name) {
+                take_out(&mut counted.snapshot, &Series::Objects, objects);
+                take_out(&mut counted.snapshot, &Series::Bytes, bytes);
+            } else {
+                *counted
+                    .snapshot
+                    .entry(Series::Type(name.clone()))
+                    .or_default() += objects;
+                *counted.bytes_by_type.entry(name).or_default() += bytes;
+            }
+        }
+    }
+
+    fn count_audit(&self, counted: &mut Counted) {
+        for finding in self.probe.audit() {
+            if self.expected.contains(&finding.type_name) {
+                continue;
+            }
+            match LeakClass::series_of(&finding) {
+                Some((series, count)) => *counted.snapshot.entry(series).or_default() += count,
+                None => _ = counted.underflows.insert(finding.type_name),
+            }
+        }
+    }
+}
+
+fn take_out(snapshot: &mut Snapshot, series: &Series, count: u64) {
+    if let Some(total) = snapshot.get_mut(series) {
+        *total = total.saturating_sub(count);
+    }
+}
+
+/// Plain Rust code, counted by the global allocator.
+///
+/// The detector's own bookkeeping lives in the same allocator, so only what the iterations themselves leave behind is
+/// added up: from just before a block of them to just after.
+pub(crate) struct Plain<F> {
+    body: F,
+    start: alloc::AllocCounts,
+    left_blocks: i64,
+    left_bytes: i64,
+}
+
+impl<F: FnMut()> Plain<F> {
+    pub(crate) fn new(body: F) -> Self {
+        Self {
+            body,
+            start: alloc::counts(),
+            left_blocks: 0,
+            left_bytes: 0,
+        }
+    }
+}
+
+/// Keeps counts of what iterations left behind above zero, also when they free more than they allocate.
+const PLAIN_OFFSET: i64 = 1 << 40;
+
+impl<F: FnMut()> Subject for Plain<F> {
+    fn iterate(&mut self) {
+        (self.body)();
+    }
+
+    fn before_block(&mut self) {
+        self.start = alloc::counts();
+    }
+
+    fn count(&mut self) -> Counted {
+        let now = alloc::counts();
+        self.left_blocks += now.live_blocks - self.start.live_blocks;
+        self.left_bytes += now.live_bytes - self.start.live_bytes;
+        self.start = now;
+        let above_zero = |left: i64| (left + PLAIN_OFFSET).cast_unsigned();
+        Counted {
+            snapshot: Snapshot::from([
+                (Series::Objects, above_zero(self.left_blocks)),
+                (Series::Bytes, above_zero(self.left_bytes)),
+            ]),
+            ..Counted::default()
+        }
+    }
+}
