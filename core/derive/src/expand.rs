@@ -1,5 +1,7 @@
 //! Writes the implementation: the refusals first, then `HOLDS`, `FINALIZE` and the visits.
 
+use std::iter::Peekable;
+
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::{Data, DeriveInput, Field, Fields, Generics, Ident, Index, Member, Path, Result, Type};
@@ -14,6 +16,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let root = &options.root;
 
     let holds = holds(input, &options, &shapes);
+    let quiet_drop = quiet_drop(input, &options, &shapes);
     let finalize = options.finalize.then(|| finalize(root));
     let visits = visits(&options, &shapes);
     let marker = (!options.leaf).then(|| refuse_drop(input));
@@ -29,6 +32,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             #[automatically_derived]
             unsafe impl #parameters #root::Trace for #name #arguments #clause {
                 const HOLDS: bool = #holds;
+                #quiet_drop
                 #finalize
                 #[inline]
                 fn trace<__ExuviaVisitor: #root::Visitor>(&self, visitor: &mut __ExuviaVisitor) {
@@ -44,6 +48,7 @@ struct Shape<'a> {
     /// `None` for a struct.
     variant: Option<&'a Ident>,
     visited: Vec<(Member, &'a Type)>,
+    leaves: Vec<&'a Type>,
 }
 
 fn shapes(input: &DeriveInput) -> Result<Vec<Shape<'_>>> {
@@ -66,12 +71,19 @@ fn shapes(input: &DeriveInput) -> Result<Vec<Shape<'_>>> {
 
 fn shape<'a>(variant: Option<&'a Ident>, fields: &'a Fields) -> Result<Shape<'a>> {
     let mut visited = Vec::new();
+    let mut leaves = Vec::new();
     for (index, field) in fields.iter().enumerate() {
-        if !field_is_leaf(&field.attrs)? {
+        if field_is_leaf(&field.attrs)? {
+            leaves.push(&field.ty);
+        } else {
             visited.push((member(index, field), &field.ty));
         }
     }
-    Ok(Shape { variant, visited })
+    Ok(Shape {
+        variant,
+        visited,
+        leaves,
+    })
 }
 
 fn member(index: usize, field: &Field) -> Member {
@@ -90,26 +102,84 @@ fn holds(input: &DeriveInput, options: &TypeOptions, shapes: &[Shape<'_>]) -> To
         return options.holds.to_token_stream();
     }
     let root = &options.root;
-    let terms = shapes
-        .iter()
-        .flat_map(|shape| &shape.visited)
-        .map(|(_, ty)| {
-            // The constant of a type that contains itself would be defined by itself.
-            if mentions(ty.to_token_stream(), &input.ident) {
-                quote!(true)
-            } else {
-                quote!(<#ty as #root::Trace>::HOLDS)
-            }
-        });
+    let terms = visited_types(shapes).map(|ty| {
+        if contains(ty, &input.ident) {
+            quote!(true)
+        } else {
+            quote!(<#ty as #root::Trace>::HOLDS)
+        }
+    });
     quote!(false #(|| #terms)*)
 }
 
+/// The AND of the visited fields' `QUIET_DROP` and of "needs no drop" of the leaves: a type that is visited has no drop code of
+/// its own. Where that is not so, or not to be known, the trait's careful default stays.
+fn quiet_drop(
+    input: &DeriveInput,
+    options: &TypeOptions,
+    shapes: &[Shape<'_>],
+) -> Option<TokenStream> {
+    let unknown = visited_types(shapes).any(|ty| contains(ty, &input.ident));
+    if options.leaf || options.holds || unknown {
+        return None;
+    }
+    let root = &options.root;
+    let visited = visited_types(shapes).map(|ty| quote!(<#ty as #root::Trace>::QUIET_DROP));
+    let leaves = shapes.iter().flat_map(|shape| &shape.leaves);
+    let leaves = leaves.map(|ty| quote!(!::core::mem::needs_drop::<#ty>()));
+    let terms = visited.chain(leaves);
+    Some(quote!(const QUIET_DROP: bool = true #(&& #terms)*;))
+}
+
+fn visited_types<'a>(shapes: &'a [Shape<'_>]) -> impl Iterator<Item = &'a Type> {
+    let fields = shapes.iter().flat_map(|shape| &shape.visited);
+    fields.map(|(_, ty)| *ty)
+}
+
+/// Whether a field's type may contain the type itself other than behind a handle: its constants would be defined by themselves.
+fn contains(ty: &Type, name: &Ident) -> bool {
+    mentions(ty.to_token_stream(), name)
+}
+
 fn mentions(tokens: TokenStream, name: &Ident) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == *name || ident == "Self",
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
-    })
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let found = match &token {
+            TokenTree::Ident(ident) if ident == "Gc" || ident == "Weak" => {
+                skip_arguments(&mut tokens);
+                false
+            }
+            TokenTree::Ident(ident) => ident == name || ident == "Self",
+            TokenTree::Group(group) => mentions(group.stream(), name),
+            TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+        };
+        if found {
+            return true;
+        }
+    }
+    false
+}
+
+/// Skips `<..>`: the constants of a handle do not depend on its referent's.
+fn skip_arguments(tokens: &mut Peekable<impl Iterator<Item = TokenTree>>) {
+    let (mut depth, mut arrow) = (0, false);
+    while let Some(token) = tokens.peek() {
+        let sign = match token {
+            TokenTree::Punct(punct) => punct.as_char(),
+            _ => ' ',
+        };
+        match sign {
+            '<' => depth += 1,
+            '>' if !arrow => depth -= 1,
+            _ if depth == 0 => return,
+            _ => {}
+        }
+        arrow = sign == '-';
+        tokens.next();
+        if depth == 0 {
+            return;
+        }
+    }
 }
 
 fn finalize(root: &Path) -> TokenStream {
@@ -202,6 +272,30 @@ mod tests {
         assert!(refusal(&packed).contains("packed type"));
         let aligned = parse_quote! { #[repr(C, align(64))] struct A { a: u32 } };
         assert!(expand(&aligned).is_ok());
+    }
+
+    #[test]
+    fn a_type_behind_a_handle_is_not_contained() {
+        let node: Ident = parse_quote!(Node);
+        for behind in [
+            "Option<Gc<Node>>",
+            "core::Weak<Node>",
+            "Gc<fn() -> Node>",
+            "Vec<Other>",
+        ] {
+            let ty = syn::parse_str(behind).expect("a type");
+            assert!(!contains(&ty, &node), "{behind}");
+        }
+        for inside in [
+            "Vec<Node>",
+            "(Gc<u8>, Node)",
+            "Box<Self>",
+            "[Node; 2]",
+            "Pair<Gc<u8>, Node>",
+        ] {
+            let ty = syn::parse_str(inside).expect("a type");
+            assert!(contains(&ty, &node), "{inside}");
+        }
     }
 
     #[test]

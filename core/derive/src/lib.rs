@@ -13,6 +13,7 @@
 //! Invariants of the code it writes:
 //! - every field that is not a leaf is visited exactly once, in the order of declaration;
 //! - `HOLDS` is true if any visited field's is (a field whose type names the type itself counts as true);
+//! - `QUIET_DROP` is true if dropping runs no code that could panic: every visited field's is, and no leaf needs dropping;
 //! - a type that is visited cannot implement `Drop`: both implementations of a private marker trait would then apply, which is a
 //!   compile error. User code must never run on a half-dead graph; `Finalize` runs on a whole one. A `leaf` type may implement `Drop`:
 //!   whatever it holds counts as held from outside.

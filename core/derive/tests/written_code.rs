@@ -21,6 +21,7 @@ mod stand_in {
     /// None here: a list of numbers cannot be misused.
     pub(crate) unsafe trait Trace: Sized + 'static {
         const HOLDS: bool = true;
+        const QUIET_DROP: bool = !std::mem::needs_drop::<Self>();
         const FINALIZE: Option<fn(&Gc<Self>)> = None;
         fn trace<V: Visitor>(&self, visitor: &mut V);
     }
@@ -34,8 +35,14 @@ mod stand_in {
     /// A reference, told apart by its number.
     pub(crate) struct Edge(pub(crate) u32);
 
+    impl Drop for Edge {
+        /// Makes an edge something that must be dropped, like a counted handle.
+        fn drop(&mut self) {}
+    }
+
     // SAFETY: visits its one edge once.
     unsafe impl Trace for Edge {
+        const QUIET_DROP: bool = true;
         fn trace<V: Visitor>(&self, visitor: &mut V) {
             visitor.edge(self.0);
         }
@@ -50,6 +57,7 @@ mod stand_in {
     // SAFETY: visits each item once.
     unsafe impl<T: Trace> Trace for Vec<T> {
         const HOLDS: bool = T::HOLDS;
+        const QUIET_DROP: bool = T::QUIET_DROP;
         fn trace<V: Visitor>(&self, visitor: &mut V) {
             self.iter().for_each(|item| item.trace(visitor));
         }
@@ -157,6 +165,37 @@ mod derived {
         assert_eq!(visited(&Numbers(1, vec![2])), []);
         let generic = Generic::<u64> { item: vec![1] };
         assert_eq!(visited(&generic), []);
+    }
+
+    #[derive(Trace)]
+    #[trace(crate = stand_in)]
+    struct Noisy {
+        edge: Edge,
+        #[trace(leaf)]
+        text: String,
+    }
+
+    #[test]
+    fn a_drop_is_quiet_if_every_field_is_and_no_leaf_needs_one() {
+        let derived = [
+            (Named::QUIET_DROP, true),
+            (Choice::QUIET_DROP, true),
+            (Generic::<u64>::QUIET_DROP, true),
+            (Leafy::QUIET_DROP, true),
+            (Noisy::QUIET_DROP, false),
+            (WholeLeaf::<u64>::QUIET_DROP, false),
+            (Recursive::QUIET_DROP, false),
+            (Even::QUIET_DROP, false),
+        ];
+        for (index, (quiet, expected)) in derived.into_iter().enumerate() {
+            assert_eq!(quiet, expected, "type {index}");
+        }
+        let noisy = Noisy {
+            edge: Edge(1),
+            text: String::new(),
+        };
+        assert_eq!(visited(&noisy), [1]);
+        assert!(noisy.text.is_empty());
     }
 
     struct NotTraced(Cell<u32>);
