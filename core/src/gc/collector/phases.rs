@@ -11,7 +11,7 @@ use std::ptr::NonNull;
 use super::super::header::{Header, IMMORTAL, Mark as State, UNTRACKED};
 use super::visitors::{Mark, Subtract};
 use super::work::Work;
-use crate::alloc::page::{Page, PageKind, describe};
+use crate::alloc::page::{IN_SUSPECT, Page, PageKind, describe};
 use crate::heap::core::HeapCore;
 
 /// Objects looked at ahead of the one whose edges are subtracted.
@@ -31,18 +31,9 @@ pub(crate) fn update_refs(core: &HeapCore, work: &mut Work) {
             }
         }
     } else {
-        let young = core.young_pages.borrow().clone();
-        let middle = core.middle_pages.borrow().clone();
-        for page in young {
-            // SAFETY: listed pages stand in mapped arenas.
-            take_seeds(work, unsafe { &*page });
-        }
+        take_listed_seeds(work, &core.young_pages.borrow());
         if work.oldest == 1 {
-            for page in middle {
-                // SAFETY: as above; a page in both lists is seen twice, its
-                // seeds are marked by then.
-                take_seeds(work, unsafe { &*page });
-            }
+            take_listed_seeds(work, &core.middle_pages.borrow());
         }
     }
     let oldest = work.oldest.cast_unsigned() as usize;
@@ -61,6 +52,18 @@ fn pin_roots(core: &HeapCore, from: State, to: State) {
         let header = unsafe { root.as_ref() };
         if header.is_marked(from) {
             header.set_mark(to);
+        }
+    }
+}
+
+/// Makes candidates of the suspects in the pages of a list. A page in two lists
+/// is looked at twice; its seeds are marked by then.
+fn take_listed_seeds(work: &mut Work, pages: &[*const Page]) {
+    for &page in pages {
+        // SAFETY: listed pages stand in mapped arenas.
+        let page = unsafe { &*page };
+        if page.has(IN_SUSPECT) {
+            take_seeds(work, page);
         }
     }
 }
