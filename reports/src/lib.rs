@@ -6,11 +6,14 @@
 //! * [`compare`]: two records become rows, each with a verdict, a reason and a limit;
 //! * [`config`]: `exuvia.toml`, the limits;
 //! * [`gate`]: the rows become one verdict and an exit code;
+//! * [`baseline`]: records that are kept to be compared with;
+//! * [`output`]: terminal table, `report.md`, `report.json`, written from one comparison;
 //! * [`format`]: one way to write numbers, shared by every output;
 //! * [`chart`]: values become SVG, refused when they are not finite or out of range.
 
 #![forbid(unsafe_code)]
 
+pub mod baseline;
 pub mod chart;
 pub mod compare;
 pub mod config;
@@ -18,4 +21,7 @@ pub mod config;
 pub mod fixture;
 pub mod format;
 pub mod gate;
+pub mod output;
 pub mod record;
+
+pub use output::{Written, terminal_table, write_reports};

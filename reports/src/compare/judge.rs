@@ -56,7 +56,7 @@ pub(super) fn reason(
     limit: Limit,
     unit: &str,
 ) -> String {
-    let limit_text = limit_text(limit, base.value, unit);
+    let limit_text = limit.text(base.value, unit);
     let change = format::change(base.value, head.value, unit);
     match verdict {
         RowVerdict::Unchanged if base.value == head.value => "equal".to_owned(),
@@ -74,19 +74,6 @@ pub(super) fn reason(
             )
         }
         _ => format!("{}, limit {limit_text}", against(base, head, unit)),
-    }
-}
-
-/// A limit in words: `0`, `0.3 %`, `30 instructions`.
-pub(super) fn limit_text(limit: Limit, base: f64, unit: &str) -> String {
-    if limit.allowed(base) == 0.0 && limit.relative == 0.0 {
-        "0".to_owned()
-    } else if limit.absolute > limit.relative * base.abs() {
-        format::value(limit.absolute, unit)
-    } else {
-        format::percent(limit.relative)
-            .trim_start_matches('+')
-            .to_owned()
     }
 }
 

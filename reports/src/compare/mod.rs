@@ -13,7 +13,7 @@ mod row;
 mod rows;
 mod scope;
 
-pub use row::{Limit, Row, RowVerdict};
+pub use row::{Limit, Row, RowVerdict, Shown};
 
 use crate::config::Config;
 use crate::gate::{self, GateOptions};

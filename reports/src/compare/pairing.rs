@@ -76,7 +76,7 @@ impl<'a> Pairing<'a> {
 
     /// Why times and resident memory cannot be compared, if they cannot.
     pub(super) fn machine_differs_by(&self) -> Option<String> {
-        let machine = |d: &&Difference| matches!(d.name.as_str(), "CPU" | "cores" | "memory bytes");
+        let machine = |d: &&Difference| matches!(d.name.as_str(), "CPU" | "cores");
         let parts: Vec<String> = self
             .differences
             .iter()

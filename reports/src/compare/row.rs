@@ -1,5 +1,6 @@
 //! One row of a comparison.
 
+use crate::format;
 use crate::record::{Better, CaseKey};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -49,6 +50,19 @@ impl Limit {
     /// The allowed difference from `base`, in the unit of the metric.
     pub fn allowed(&self, base: f64) -> f64 {
         (self.relative * base.abs()).max(self.absolute)
+    }
+
+    /// The limit in words, for a metric whose base is `base`: `0`, `0.3 %`, `30 instructions`.
+    pub fn text(&self, base: f64, unit: &str) -> String {
+        if self.relative == 0.0 && self.absolute == 0.0 {
+            "0".to_owned()
+        } else if self.absolute > self.relative * base.abs() {
+            format::value(self.absolute, unit)
+        } else {
+            format::percent(self.relative)
+                .trim_start_matches('+')
+                .to_owned()
+        }
     }
 }
 
@@ -102,5 +116,48 @@ impl Row {
     /// `head - base`, in the unit of the metric.
     pub fn difference(&self) -> Option<f64> {
         Some(self.head? - self.base?)
+    }
+}
+
+/// A row in words: the same in every output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// Value of the base, with unit where the metric does not say it.
+    pub base: String,
+    /// Value of the head.
+    pub head: String,
+    /// The change, or the difference where the base is zero.
+    pub change: String,
+    /// The limit, `–` where none was applied.
+    pub limit: String,
+}
+
+impl Row {
+    /// The numbers of the row as they are printed.
+    pub fn shown(&self) -> Shown {
+        let one = |value: Option<f64>| {
+            value.map_or_else(|| format::NONE.to_owned(), |v| format::bare(v, &self.unit))
+        };
+        let (base, head, change) = match (self.base, self.head) {
+            (Some(base), Some(head)) => {
+                let [base_text, head_text] = format::bare_pair(base, head, &self.unit);
+                (base_text, head_text, format::change(base, head, &self.unit))
+            }
+            (base, head) => (one(base), one(head), format::NONE.to_owned()),
+        };
+        Shown {
+            base,
+            head,
+            change,
+            limit: self.limit_text(),
+        }
+    }
+
+    /// The limit in words: `0`, `0.3 %`, `30 instructions`; `–` where none was applied.
+    pub fn limit_text(&self) -> String {
+        match self.limit {
+            Some(limit) => limit.text(self.base.unwrap_or(0.0), &self.unit),
+            None => format::NONE.to_owned(),
+        }
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! * relative numbers have the base as their base, carry a sign (a real minus, U+2212) and at
 //!   most three significant digits; ten times and more is a factor (`×12.3`);
-//! * times are scaled by thousands (ns, µs, ms, s), bytes by 1,024 (B, KiB, MiB, ...), other
+//! * times are scaled by thousands (ns, µs, ms, s) with three digits, bytes by 1,024 (B, KiB, MiB, ...), other
 //!   counts are written out below 10,000 and then scaled (k, M, G);
 //! * two values that differ never look equal: [`pair`] adds digits until they do not.
 
@@ -123,7 +123,9 @@ fn with_digits(value: f64, unit: &str, digits: usize) -> String {
     };
     let magnitude = value.abs();
     let scale = Scale::of(magnitude, unit);
-    let number = if scale.divisor == 1.0 && magnitude.fract() == 0.0 {
+    let number = if magnitude == 0.0
+        || (scale.divisor == 1.0 && magnitude.fract() == 0.0 && !scale::is_time(unit))
+    {
         thousands(&format!("{magnitude:.0}"))
     } else {
         significant(magnitude / scale.divisor, digits)
@@ -235,6 +237,7 @@ mod tests {
             (1.0, "objects", "1 object"),
             (12_345_678.0, "instructions", "12.3 M instructions"),
             (0.0, "B", "0 B"),
+            (11.0, "ns", "11.0 ns"),
             (-2_048.0, "B", "−2.00 KiB"),
             (3.5, "", "3.50"),
         ];

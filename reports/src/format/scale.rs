@@ -34,9 +34,14 @@ fn nanoseconds(unit: &str) -> Option<f64> {
     }
 }
 
+/// Whether the unit is one of time.
+pub(super) fn is_time(unit: &str) -> bool {
+    nanoseconds(unit).is_some()
+}
+
 /// Whether the unit counts things, so that the metric's name already says it.
 pub(super) fn is_count(unit: &str) -> bool {
-    unit != "B" && unit != "%" && nanoseconds(unit).is_none()
+    unit != "B" && unit != "%" && !is_time(unit)
 }
 
 impl Scale {

@@ -3,6 +3,7 @@
 //! There is no host name, user name or absolute path in here, and
 //! [`Record::validate`](super::Record::validate) refuses a record that has one of the latter.
 
+use crate::format;
 use serde::{Deserialize, Serialize};
 
 /// Machine, toolchain, source and settings of a run.
@@ -157,7 +158,10 @@ impl Environment {
             line("CPU", text(&self.cpu_model)),
             key("CPU features", list(&self.cpu_features)),
             line("cores", shown(self.cores)),
-            line("memory bytes", shown(self.memory_bytes)),
+            line(
+                "memory",
+                shown(self.memory_bytes.map(|b| format::value(b as f64, "B"))),
+            ),
             line("kernel", text(&self.kernel)),
             line("OS", text(&self.os)),
             key("rustc", text(&self.rustc)),

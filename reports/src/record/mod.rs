@@ -26,6 +26,7 @@ pub use environment::{Difference, Environment};
 pub use measurement::{Better, Measurement, Status};
 pub use parts::{CensusRow, LeakFinding, LeakVerdict, PlannedCase, Series, WorkloadInfo};
 pub use store::RecordError;
+pub(crate) use store::{to_pretty_json, write_atomically};
 pub use validate::Invalid;
 
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,9 @@ impl fmt::Display for Depth {
 }
 
 /// What one run planned, measured and found.
+///
+/// A new member must also be named where a record is written (`store.rs`, `to_json`); the test of the
+/// round trip fails otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Always [`SCHEMA`] in a record that was loaded.

@@ -98,15 +98,48 @@ impl Record {
             path: path.to_owned(),
             source,
         })?;
-        let text = to_pretty_json(self).map_err(|source| RecordError::Write {
+        let failed = |source| RecordError::Write {
             path: path.to_owned(),
             source,
-        })?;
-        write_atomically(path, &text).map_err(|source| RecordError::Write {
-            path: path.to_owned(),
-            source,
-        })
+        };
+        write_atomically(path, &self.to_json().map_err(failed)?).map_err(failed)
     }
+
+    /// The record as JSON with one measurement, series, finding or case per line: smaller than
+    /// indented JSON, and a changed number is one changed line.
+    fn to_json(&self) -> std::io::Result<String> {
+        let members = [
+            ("schema", serde_json::to_string(&self.schema)?),
+            ("depth", serde_json::to_string(&self.depth)?),
+            ("selection", serde_json::to_string(&self.selection)?),
+            (
+                "environment",
+                serde_json::to_string_pretty(&self.environment)?,
+            ),
+            ("planned", one_per_line(&self.planned)?),
+            ("workloads", one_per_line(&self.workloads)?),
+            ("measurements", one_per_line(&self.measurements)?),
+            ("series", one_per_line(&self.series)?),
+            ("leaks", one_per_line(&self.leaks)?),
+            ("census", one_per_line(&self.census)?),
+        ];
+        let members: Vec<String> = members
+            .iter()
+            .map(|(name, json)| format!("\"{name}\": {json}"))
+            .collect();
+        Ok(format!("{{\n{}\n}}\n", members.join(",\n")))
+    }
+}
+
+fn one_per_line<T: Serialize>(items: &[T]) -> std::io::Result<String> {
+    if items.is_empty() {
+        return Ok("[]".to_owned());
+    }
+    let lines: Vec<String> = items
+        .iter()
+        .map(serde_json::to_string)
+        .collect::<Result<_, _>>()?;
+    Ok(format!("[\n{}\n]", lines.join(",\n")))
 }
 
 fn parse_error(path: &Path, error: &serde_json::Error) -> RecordError {

@@ -1,0 +1,163 @@
+//! `report.md`: the verdict as a comment on a change.
+//!
+//! The sentence, the worst row, the changes that vote as a table; what does not vote, the notes
+//! and the environment folded. Long tables are cut, because a comment that is refused for its
+//! length says nothing.
+
+use super::lines::{self, Line};
+use super::terminal::tally;
+use super::text::{code, markdown};
+use crate::compare::Comparison;
+use crate::format::{date_time, plural};
+use crate::record::{Environment, Record};
+use std::fmt::Write;
+
+/// Rows of a table before the rest is counted.
+const LISTED: usize = 50;
+
+/// The whole comment.
+pub fn render(head: &Record, base: Option<&Record>, comparison: &Comparison) -> String {
+    let mut out = format!("# {}\n\n", markdown(&comparison.sentence()));
+    if let Some(row) = comparison.worst_row() {
+        let (case, metric) = (code(&row.case().to_string()), code(&row.metric));
+        push(
+            &mut out,
+            format_args!("**Worst:** {case} {metric}: {}\n", markdown(&row.reason)),
+        );
+    }
+    push(&mut out, format_args!("{}\n", tally(comparison)));
+    push(&mut out, format_args!("{}\n", compared(head, base)));
+    section(&mut out, "Changes that vote", &lines::voting(comparison));
+    folded(
+        &mut out,
+        "Changes without a vote",
+        &lines::silent(comparison),
+    );
+    notes(&mut out, comparison);
+    environment(&mut out, head, comparison);
+    out
+}
+
+fn push(out: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{line}");
+}
+
+fn compared(head: &Record, base: Option<&Record>) -> String {
+    match base {
+        Some(base) => format!(
+            "Base {}, head {}.",
+            source(&base.environment),
+            source(&head.environment)
+        ),
+        None => format!("Head {}, without a base.", source(&head.environment)),
+    }
+}
+
+/// Commit, changes on top of it, and time of a run.
+fn source(environment: &Environment) -> String {
+    let commit = match &environment.commit {
+        Some(commit) => code(commit),
+        None => "of unknown commit".to_owned(),
+    };
+    let dirty = if environment.dirty == Some(true) {
+        " with uncommitted changes"
+    } else {
+        ""
+    };
+    let time = environment
+        .created_unix
+        .map(|t| format!(" ({})", date_time(t)))
+        .unwrap_or_default();
+    format!("{commit}{dirty}{time}")
+}
+
+fn section(out: &mut String, title: &str, rows: &[Line]) {
+    if !rows.is_empty() {
+        push(out, format_args!("## {title}\n"));
+        table(out, rows);
+    }
+}
+
+fn folded(out: &mut String, title: &str, rows: &[Line]) {
+    if !rows.is_empty() {
+        push(
+            out,
+            format_args!("<details><summary>{title}: {}</summary>\n", rows.len()),
+        );
+        table(out, rows);
+        push(out, format_args!("</details>\n"));
+    }
+}
+
+fn table(out: &mut String, rows: &[Line]) {
+    push(
+        out,
+        format_args!("| verdict | benchmark | metric | base | head | change | limit |"),
+    );
+    push(
+        out,
+        format_args!("| --- | --- | --- | ---: | ---: | ---: | ---: |"),
+    );
+    for row in rows.iter().take(LISTED) {
+        let shown = &row.shown;
+        push(
+            out,
+            format_args!(
+                "| {} | {} | {} | {} | {} | {} | {} |",
+                row.verdict,
+                code(&row.case.to_string()),
+                code(&row.metric),
+                markdown(&shown.base),
+                markdown(&shown.head),
+                markdown(&shown.change),
+                markdown(&shown.limit),
+            ),
+        );
+    }
+    out.push('\n');
+    if rows.len() > LISTED {
+        let more = plural((rows.len() - LISTED) as u64, "more row");
+        push(out, format_args!("and {more} in `report.json`\n"));
+    }
+}
+
+fn notes(out: &mut String, comparison: &Comparison) {
+    if comparison.notes.is_empty() {
+        return;
+    }
+    push(out, format_args!("## Notes\n"));
+    for note in &comparison.notes {
+        push(out, format_args!("- {}", markdown(note)));
+    }
+    out.push('\n');
+}
+
+fn environment(out: &mut String, head: &Record, comparison: &Comparison) {
+    push(
+        out,
+        format_args!("<details><summary>Environment</summary>\n"),
+    );
+    if !comparison.environment_differences.is_empty() {
+        push(
+            out,
+            format_args!("| differs | base | head |\n| --- | --- | --- |"),
+        );
+        for d in &comparison.environment_differences {
+            let (base, head) = (markdown(&d.base), markdown(&d.head));
+            push(
+                out,
+                format_args!("| {} | {base} | {head} |", markdown(&d.name)),
+            );
+        }
+        out.push('\n');
+    }
+    push(out, format_args!("| of the head | |\n| --- | --- |"));
+    for (name, value) in head.environment.describe() {
+        push(
+            out,
+            format_args!("| {} | {} |", markdown(name), markdown(&value)),
+        );
+    }
+    push(out, format_args!("\n</details>"));
+}

@@ -1,0 +1,82 @@
+//! The outputs, all from one [`Comparison`], so that they agree.
+//!
+//! * [`terminal`]: the table of changes, at most as wide as asked;
+//! * [`markdown`]: `report.md`, made to be a comment on a change;
+//! * [`json`]: `report.json`, schema `exuvia.report/1`.
+//!
+//! Names come from user code: [`text`] makes them harmless before they are printed.
+
+pub mod json;
+mod lines;
+pub mod markdown;
+pub mod terminal;
+mod text;
+
+pub use terminal::terminal_table;
+
+use crate::compare::Comparison;
+use crate::record::Record;
+use crate::record::write_atomically;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Where the reports were written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The machine-readable report.
+    pub json: PathBuf,
+    /// The comment.
+    pub md: PathBuf,
+}
+
+/// Why a report could not be written.
+#[derive(Debug, Error)]
+pub enum WriteError {
+    /// The file could not be written.
+    #[error("cannot write {}: {source}; is the folder writable and the disk not full?", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Writes `report.json` and `report.md` into `dir`, which is created if need be.
+///
+/// Equal input gives equal bytes: the only time in a report is that of its records.
+///
+/// # Errors
+/// Names the file that could not be written.
+pub fn write_reports(
+    dir: &Path,
+    head: &Record,
+    base: Option<&Record>,
+    comparison: &Comparison,
+) -> Result<Written, WriteError> {
+    let json = json::render(head, base, comparison);
+    Ok(Written {
+        json: write(dir, "report.json", json.as_deref())?,
+        md: write(
+            dir,
+            "report.md",
+            Ok(&markdown::render(head, base, comparison)),
+        )?,
+    })
+}
+
+fn write(
+    dir: &Path,
+    name: &str,
+    text: Result<&str, &std::io::Error>,
+) -> Result<PathBuf, WriteError> {
+    let path = dir.join(name);
+    let written = match text {
+        Ok(text) => write_atomically(&path, text),
+        Err(error) => Err(std::io::Error::new(error.kind(), error.to_string())),
+    };
+    match written {
+        Ok(()) => Ok(path),
+        Err(source) => Err(WriteError::Write { path, source }),
+    }
+}
