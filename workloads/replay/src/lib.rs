@@ -4,17 +4,25 @@
 //! then free exactly what the root does not reach, and the loader computes no reachability. An allocation trace
 //! ([`Trace`]) is played on our private heap, the system's allocator and mimalloc. The input is foreign: `text` opens
 //! and bounds it, `fault` says what is wrong with it and at which byte, `recording` tells the two kinds apart.
+//!
+//! Small real cuts are [`embedded`]; [`command`] is the subcommand `replay`.
 
 #![forbid(unsafe_code)]
 
+mod command;
+pub mod embedded;
 mod fault;
 mod recording;
+mod replay;
 mod snapshot;
 mod text;
 mod trace;
 
+pub use command::command;
 pub use fault::{Fault, ReadError};
 pub use recording::Recording;
-pub use snapshot::{Edge, Snapshot};
+pub use replay::{ReplayError, SnapshotSummary, Summary, replay_file, replay_snapshot};
+pub use snapshot::{Edge, RebuildError, Rebuilt, Snapshot, Spread, blocks, live_ordinals, rebuild};
 pub use text::Limits;
+pub use trace::measure::BackendSummary;
 pub use trace::{Action, Event, Trace};

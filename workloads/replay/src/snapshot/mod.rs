@@ -12,7 +12,10 @@
 
 mod document;
 mod meta;
+pub(crate) mod rebuild;
 mod table;
+
+pub use rebuild::{RebuildError, Rebuilt, Spread, blocks, live_ordinals, rebuild};
 
 use std::path::Path;
 

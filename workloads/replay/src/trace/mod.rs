@@ -2,9 +2,12 @@
 //!
 //! The text is little-endian `u32` pairs `(id, word)`: word 0 frees `id`, bit 31 set resizes it, else it is
 //! allocated with `word` bytes. Ids are dense slot numbers, reused after their free. `read` checks all that,
-//! `backend` is an allocator to play it on, `play` plays it. A [`Trace`] that was read contradicts itself nowhere,
+//! `backend` is an allocator to play it on, `play` plays it, `measure` takes time and footprint. A [`Trace`] that was read contradicts itself nowhere,
 //! so playing it cannot fail but for memory. A trace ends where recording stopped: what is live then was never freed.
 
+pub(crate) mod backend;
+pub(crate) mod measure;
+pub(crate) mod play;
 mod read;
 
 use std::path::Path;
