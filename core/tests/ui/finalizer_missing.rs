@@ -1,0 +1,7 @@
+use exuvia_core::Trace;
+
+#[derive(Trace)]
+#[trace(finalize)]
+struct Unfinished;
+
+fn main() {}
