@@ -13,7 +13,7 @@ use crate::alloc::blocks::{self, CacheLine, Pools};
 use crate::alloc::page::{IN_SUSPECT, Page};
 use crate::alloc::prefix::Prefix;
 use crate::gc::handle::GcAny;
-use crate::gc::header::Header;
+use crate::gc::header::{Header, Mark};
 use crate::gc::type_info::TypeInfo;
 use crate::object::runtime::ObjectRuntime;
 
@@ -290,11 +290,12 @@ impl HeapCore {
     /// The header of every object that is neither free nor being freed.
     pub(crate) fn each_object(&self, mut visit: impl FnMut(NonNull<Header>)) {
         let mut visit = |header: *mut Header| {
-            // SAFETY: headers of pages and registry are initialised.
-            if let Some(header) = NonNull::new(header)
-                && !unsafe { header.as_ref() }.is_vacant()
-            {
-                visit(header);
+            if let Some(object) = NonNull::new(header) {
+                // SAFETY: headers of pages and registry are initialised.
+                let header = unsafe { object.as_ref() };
+                if !header.is_vacant() && !header.is_marked(Mark::Doomed) {
+                    visit(object);
+                }
             }
         };
         self.each_page(|page| page.headers().for_each(&mut visit));

@@ -166,6 +166,7 @@ fn delete_garbage(core: &HeapCore, trash: &Trash) {
                 drop(weak::clear(core, object.as_ptr(), |_| false));
             }
             object.as_ref().word.set(DOOMED_WORD & !CLEAN);
+            object.as_ref().set_mark(Mark::Doomed);
         }
     }
     for object in trash {
