@@ -112,6 +112,11 @@ impl<T: Trace> Weak<T> {
         self.reference.hook.is_some()
     }
 
+    /// The handle on the reference itself.
+    pub(crate) fn into_box(this: Self) -> Gc<WeakBox> {
+        this.reference
+    }
+
     /// The weak reference as an object.
     pub fn erase(this: Self) -> GcAny {
         Gc::erase(this.reference)

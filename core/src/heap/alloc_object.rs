@@ -217,6 +217,42 @@ impl HeapCore {
         self.alloc_uncounted(value)
     }
 
+    /// Puts an object on the heap whose table and block are its type's own
+    /// affair. A collection that is due runs first. `fill` gets the header and
+    /// the bytes of the block from there on; until it is done the block is
+    /// vacant, and a panic of `fill` gives it back.
+    ///
+    /// # Safety
+    /// 1. `layout` includes the header. `fill` writes whatever the table's
+    ///    functions touch, and nothing beyond the bytes it is told.
+    /// 2. A panicking `fill` has dropped what it wrote.
+    #[inline]
+    pub(crate) unsafe fn alloc_block(
+        &self,
+        info: &'static TypeInfo,
+        layout: Layout,
+        fill: impl FnOnce(*mut Header, usize),
+    ) -> Result<NonNull<Header>, AllocError> {
+        if info.holds {
+            self.count_allocation();
+        }
+        let Room { header, flags } = match self.take_object(info, layout) {
+            Ok(room) => room,
+            Err(error) => return Err(self.uncount(info.holds, error)),
+        };
+        let raw = header.as_ptr();
+        // SAFETY: the block is ours; by the duties it is whole when it is born.
+        unsafe {
+            (*raw).scratch.set(flags);
+            let bytes = describe_unborn(raw, layout, flags);
+            let block = Unborn { core: self, header };
+            fill(raw, bytes);
+            std::mem::forget(block);
+            self.bear(raw, info, flags);
+        }
+        Ok(header)
+    }
+
     #[inline]
     fn alloc_uncounted<T: Trace>(&self, value: T) -> Result<Gc<T>, AllocError> {
         let info = TypeInfo::of::<T>();

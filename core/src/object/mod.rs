@@ -1,3 +1,127 @@
 //! Python's object model on the managed heap.
+//!
+//! A [`Value`] is any Python value in 8 bytes; the other types are objects,
+//! used through [`Gc`](crate::Gc) handles. Everything is mutable through `&self`,
+//! as in Python; `get` returns a clone.
+//!
+//! | file | what |
+//! |---|---|
+//! | `value` | the tagged word |
+//! | `section` | the cell behind mutable objects, and its one rule |
+//! | `block` | objects with more in their block than their Rust type |
+//! | `number`, `str`, `list`, `tuple`, `function`, `weakref` | a type each |
+//! | `dict` | compact ordered table |
+//! | `hash`, `key` | hash and equality of keys |
+//! | `class`, `instance` | slots, inline values under shared names, dicts |
+//! | `generator` | frames |
+//! | `runtime` | what each heap keeps for the model: interned strings |
+//!
+//! Read `section` and `block` first: the invariants that the `unsafe` code of
+//! the others refers to stand there. What differs from CPython is listed in
+//! `docs/differences.md`.
 
+mod block;
+mod class;
+mod dict;
+mod function;
+mod generator;
+mod hash;
+mod instance;
+mod key;
+mod list;
+mod number;
 pub(crate) mod runtime;
+mod section;
+mod str;
+mod tuple;
+mod value;
+mod weakref;
+
+use std::any::TypeId;
+
+pub use class::{Class, ClassBuilder, ClassError, Form, MAX_SHARED_NAMES};
+pub use dict::Dict;
+pub use function::{Call, Function, NativeFn};
+pub use generator::{Frame, Generator, GeneratorError, Step};
+pub use instance::{AttributeError, Instance};
+pub use list::List;
+pub use number::{Float, Int};
+pub use str::Str;
+pub use tuple::Tuple;
+pub use value::{Borrowed, BorrowedAny, Value};
+pub use weakref::WeakRef;
+
+use self::value::Kind;
+use crate::alloc::page::describe;
+use crate::gc::handle::GcAny;
+use crate::gc::header::Header;
+use crate::gc::weak::WeakBox;
+use crate::heap::Heap;
+
+/// Bytes of an object with the buffers it owns alone (Python's `getsizeof`,
+/// header included); an instance includes its dict. 0 for an immediate.
+pub fn size_of(value: &Value) -> usize {
+    let Some(object) = value.as_object() else {
+        return 0;
+    };
+    let buffers = match value.kind() {
+        Some(Kind::List) => value.as_list().map_or(0, |list| list.buffer_bytes()),
+        Some(Kind::Dict) => value.as_dict().map_or(0, |dict| dict.buffer_bytes()),
+        Some(Kind::Class) => value.as_class().map_or(0, |class| class.buffer_bytes()),
+        Some(Kind::Function) => value.as_function().map_or(0, |f| f.buffer_bytes()),
+        Some(Kind::Instance) => {
+            return value
+                .as_instance()
+                .map_or(0, |instance| instance.size_bytes());
+        }
+        _ => 0,
+    };
+    object.size() + buffers
+}
+
+/// References to an object (Python's `getrefcount`, without the argument's
+/// own); `u32::MAX` for an immortal one and for immediates.
+pub fn ref_count(value: &Value) -> usize {
+    match value.as_object() {
+        Some(object) => object.ref_count(),
+        None => u32::MAX as usize,
+    }
+}
+
+/// Whether the collector examines the object; never an immediate.
+pub fn is_tracked(value: &Value) -> bool {
+    value.as_object().is_some_and(|object| object.is_tracked())
+}
+
+/// Interned strings of a heap.
+pub fn interned_count(heap: &Heap) -> usize {
+    heap.core().objects.interned.len()
+}
+
+/// Bytes of an object's block from its header on.
+pub(crate) fn block_bytes(header: *const Header) -> usize {
+    // SAFETY: callers pass the header of a handle they hold.
+    unsafe { describe(header) }.1
+}
+
+/// The kind of value that an object makes.
+pub(crate) fn kind_of(any: &GcAny) -> Kind {
+    let is = |id: TypeId| any.type_info().type_id() == id;
+    let kinds = [
+        (TypeId::of::<Str>(), Kind::Str),
+        (TypeId::of::<List>(), Kind::List),
+        (TypeId::of::<Tuple>(), Kind::Tuple),
+        (TypeId::of::<Dict>(), Kind::Dict),
+        (TypeId::of::<Instance>(), Kind::Instance),
+        (TypeId::of::<Float>(), Kind::Float),
+        (TypeId::of::<Int>(), Kind::Int),
+        (TypeId::of::<Generator>(), Kind::Generator),
+        (TypeId::of::<Class>(), Kind::Class),
+        (TypeId::of::<WeakBox>(), Kind::WeakRef),
+        (TypeId::of::<Function>(), Kind::Function),
+    ];
+    kinds
+        .into_iter()
+        .find(|&(id, _)| is(id))
+        .map_or(Kind::Other, |(_, kind)| kind)
+}

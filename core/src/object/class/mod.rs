@@ -1,0 +1,276 @@
+//! [`Class`]: what the instances of one Python class share.
+//!
+//! A class fixes the *places* of its instances, words behind the instance's
+//! head (see [`instance`](super::instance)):
+//!
+//! ```text
+//!   slots, inherited ones first | state | values, one per shared name
+//!                               '------ absent in a pure slots class
+//! ```
+//!
+//! `builder` makes classes, `names` finds the place of an attribute name.
+//!
+//! Capacity of inline values: the first instances get room for 30 names, each
+//! later one a name less, until the room is what the class has used; it then
+//! grows when a name is added. What does not fit goes to a dict of the instance.
+
+mod builder;
+mod names;
+
+use std::cell::Cell;
+use std::fmt;
+
+pub use builder::{ClassBuilder, ClassError};
+pub(crate) use names::Place;
+
+use self::names::Cache;
+use super::function::{Function, NativeFn};
+use super::instance::Instance;
+use super::section::Section;
+use super::str::Str;
+use super::value::Value;
+use crate::alloc::HeapVec;
+use crate::gc::handle::Gc;
+use crate::gc::trace::{Trace, Visitor};
+use crate::heap::Heap;
+
+/// Names that the instances of a class can share; the next one goes to a dict.
+pub const MAX_SHARED_NAMES: usize = 30;
+
+/// Where the attributes of an instance live that are not slots.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// Nowhere: only the slots exist.
+    Slots,
+    /// In the instance, under names that the class's instances share; in a
+    /// dict of the instance once that is asked for or a name does not fit.
+    Inline,
+    /// In a dict of each instance from the beginning.
+    Dict,
+}
+
+/// The user code of a class. Inherited from the base unless given.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Hooks {
+    finalizer: Option<fn(&Gc<Instance>)>,
+    hash: Option<fn(&Gc<Instance>) -> u64>,
+    equality: Option<fn(&Gc<Instance>, &Value) -> bool>,
+}
+
+/// A Python class.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{Class, Str, Value};
+/// let heap = Heap::new();
+/// let point = Class::builder(&heap, "Point").slots(["x", "y"]).build();
+/// let (x, z) = (Str::intern(&heap, "x"), Str::intern(&heap, "z"));
+/// let p = Class::instantiate(&point, &heap);
+/// assert_eq!(p.get_attr(&x), None);
+/// p.set_attr(&heap, &x, Value::small(3)).unwrap();
+/// assert_eq!(p.get_attr(&x), Some(Value::small(3)));
+/// assert!(p.set_attr(&heap, &z, Value::NONE).is_err());
+/// assert_eq!(p.size_bytes(), 32);
+/// ```
+pub struct Class {
+    cache: Cache,
+    /// Places that every instance made so far has.
+    safe_places: Cell<usize>,
+    slots: usize,
+    form: Form,
+    /// Inline values that the next instance gets.
+    capacity: Cell<usize>,
+    /// Instances made, up to `MAX_SHARED_NAMES`.
+    made: Cell<usize>,
+    hooks: Hooks,
+    name: Gc<Str>,
+    base: Option<Gc<Class>>,
+    slot_names: HeapVec<Gc<Str>>,
+    shared_names: Section<HeapVec<Gc<Str>>>,
+    methods: HeapVec<(Gc<Str>, Gc<Function>)>,
+}
+
+impl Class {
+    /// Begins a class called `name`.
+    pub fn builder<'a>(heap: &'a Heap, name: &'a str) -> ClassBuilder<'a> {
+        ClassBuilder::new(heap, name)
+    }
+
+    /// A new instance without attributes.
+    ///
+    /// # Panics
+    /// When the heap has no room.
+    #[inline]
+    pub fn instantiate(this: &Gc<Class>, heap: &Heap) -> Gc<Instance> {
+        Instance::new(this, heap)
+    }
+
+    /// The class's name.
+    pub fn name(&self) -> &Gc<Str> {
+        &self.name
+    }
+
+    /// The base class.
+    pub fn base(&self) -> Option<&Gc<Class>> {
+        self.base.as_ref()
+    }
+
+    /// Where attributes without a slot live.
+    #[inline]
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Slots of an instance, inherited ones included.
+    #[inline]
+    pub fn slot_count(&self) -> usize {
+        self.slots
+    }
+
+    /// Names of the slots, inherited ones first.
+    pub fn slot_names(&self) -> &[Gc<Str>] {
+        &self.slot_names
+    }
+
+    /// Names that the instances share so far.
+    pub fn shared_name_count(&self) -> usize {
+        // SAFETY: short section: reads a number.
+        unsafe { self.shared_names.enter(|names| names.len()) }
+    }
+
+    /// Whether `other` is this class or one of its bases.
+    pub fn is_subclass_of(this: &Gc<Class>, other: &Gc<Class>) -> bool {
+        let mut class = Some(this);
+        while let Some(this) = class {
+            if Gc::ptr_eq(this, other) {
+                return true;
+            }
+            class = this.base();
+        }
+        false
+    }
+
+    /// The method of this name, of the class or the nearest base.
+    pub fn method(&self, name: &Gc<Str>) -> Option<&Gc<Function>> {
+        let mut class = self;
+        loop {
+            let own = class
+                .methods
+                .iter()
+                .find(|(known, _)| names::same(known, name));
+            if let Some((_, function)) = own {
+                return Some(function);
+            }
+            class = class.base()?;
+        }
+    }
+
+    pub(crate) fn finalizer(&self) -> Option<fn(&Gc<Instance>)> {
+        self.hooks.finalizer
+    }
+
+    pub(crate) fn hash(&self) -> Option<fn(&Gc<Instance>) -> u64> {
+        self.hooks.hash
+    }
+
+    pub(crate) fn equality(&self) -> Option<fn(&Gc<Instance>, &Value) -> bool> {
+        self.hooks.equality
+    }
+
+    // --- capacity of inline values ------------------------------------------
+
+    /// Places that every instance made so far has.
+    #[inline]
+    pub(crate) fn safe_places(&self) -> usize {
+        self.safe_places.get()
+    }
+
+    /// The capacity of an instance that is being made.
+    #[inline]
+    pub(crate) fn next_capacity(&self) -> usize {
+        if self.made.get() < MAX_SHARED_NAMES {
+            self.learn();
+        }
+        self.capacity.get()
+    }
+
+    /// The rule of the first instances: a name less each time.
+    #[cold]
+    fn learn(&self) {
+        let spare = MAX_SHARED_NAMES - self.made.get();
+        self.made.set(self.made.get() + 1);
+        self.set_capacity(spare.max(self.shared_name_count()));
+    }
+
+    /// Room for at least `names` values, filling the block's last granule.
+    fn set_capacity(&self, names: usize) {
+        let mut capacity = names;
+        let words = |capacity| 2 + self.slots + 1 + Instance::words_for(capacity);
+        if words(capacity) % 2 == 1 && words(capacity + 1) == words(capacity) + 1 {
+            capacity = (capacity + 1).min(MAX_SHARED_NAMES);
+        }
+        self.capacity.set(capacity);
+        let places = self.slots + 1 + capacity;
+        self.safe_places.set(self.safe_places.get().min(places));
+    }
+
+    /// The shared index of a new name; `None` when there are 30 already.
+    pub(crate) fn share_name(&self, heap: &Heap, name: &Gc<Str>) -> Option<usize> {
+        let name = name.interned(heap);
+        let index = self.shared_name_count();
+        if index == MAX_SHARED_NAMES {
+            return None;
+        }
+        // SAFETY: short section: a buffer may grow, nothing is dropped.
+        unsafe { self.shared_names.enter(|names| names.push(heap, name)) };
+        if self.made.get() == MAX_SHARED_NAMES && index >= self.capacity.get() {
+            self.set_capacity(index + 1);
+        }
+        Some(index)
+    }
+
+    /// The shared name of an index.
+    pub(crate) fn shared_name(&self, index: usize) -> Gc<Str> {
+        // SAFETY: short section: a clone only counts.
+        unsafe { self.shared_names.enter(|names| names[index].clone()) }
+    }
+
+    /// Bytes of the class's buffers.
+    pub(crate) fn buffer_bytes(&self) -> usize {
+        // SAFETY: short section: reads a number.
+        let shared = unsafe { self.shared_names.enter(|names| names.capacity()) };
+        let names = self.slot_names.capacity() + shared;
+        (names + self.methods.capacity() * 2) * size_of::<Value>()
+    }
+}
+
+// SAFETY: each field with references is owned and visited once.
+unsafe impl Trace for Class {
+    const QUIET_DROP: bool = true;
+    fn trace<V: Visitor>(&self, visitor: &mut V) {
+        self.name.trace(visitor);
+        self.base.trace(visitor);
+        self.slot_names.trace(visitor);
+        self.shared_names.trace(visitor);
+        self.methods.trace(visitor);
+    }
+}
+
+impl fmt::Debug for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<class {}>", self.name.as_str())
+    }
+}
+
+/// Makes a method table.
+pub(super) fn method_table(
+    heap: &Heap,
+    methods: Vec<(&str, NativeFn, Vec<Value>)>,
+) -> HeapVec<(Gc<Str>, Gc<Function>)> {
+    let mut table = HeapVec::new();
+    for (name, code, captured) in methods {
+        let function = Function::new(heap, name, code, captured);
+        table.push(heap, (function.name().clone(), function));
+    }
+    table
+}

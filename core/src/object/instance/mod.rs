@@ -1,0 +1,242 @@
+//! [`Instance`]: an object of a Python class, all attributes in its own block
+//! as long as they fit.
+//!
+//! ```text
+//!   header 8 | class 8 | slots | state | values | more order words
+//!                                '--------------- absent in a pure slots class
+//! ```
+//!
+//! Words behind the class are *places*. A slot or value without an attribute is
+//! unset. The state is a dict once there is one, else the room for values and
+//! the order in which they were first stored (`order`). With a dict, all
+//! values are unset and the dict has the attributes; dict and instance are
+//! therefore always of one mind, and the dict outlives the instance.
+//!
+//! Invariant **places**: every word of the block behind the class is an
+//! initialised [`Value`]; it is read and replaced through the header's pointer
+//! for the moment of a clone or an exchange, never lent out.
+
+mod attributes;
+mod order;
+
+use std::fmt;
+
+pub use attributes::AttributeError;
+
+use super::block::{self, Block};
+use super::class::{Class, Form};
+use super::dict::Dict;
+use super::list::no_room;
+use super::value::Value;
+use crate::gc::handle::{Gc, GcBox};
+use crate::gc::header::Header;
+use crate::gc::trace::{Trace, Visitor};
+use crate::heap::Heap;
+use crate::heap::errors::AllocError;
+
+/// An instance of a [`Class`]: the head of the block that holds its attributes.
+pub struct Instance {
+    class: Gc<Class>,
+}
+
+const _: () = assert!(size_of::<Instance>() == 8);
+
+impl Instance {
+    #[inline]
+    pub(super) fn new(class: &Gc<Class>, heap: &Heap) -> Gc<Instance> {
+        Instance::try_new(class, heap).unwrap_or_else(|error| no_room(&error))
+    }
+
+    /// A new instance without attributes.
+    ///
+    /// # Errors
+    /// When the heap has no room.
+    #[inline]
+    pub fn try_new(class: &Gc<Class>, heap: &Heap) -> Result<Gc<Instance>, AllocError> {
+        let slots = class.slot_count();
+        match class.form() {
+            Form::Slots => Instance::with_places(class, heap, slots, None),
+            Form::Inline => {
+                let capacity = class.next_capacity();
+                let places = slots + 1 + Instance::words_for(capacity);
+                let state = Value::small(order::fresh(capacity));
+                Instance::with_places(class, heap, places, Some(state))
+            }
+            Form::Dict => {
+                let state = Value::from(Dict::new(heap));
+                Instance::with_places(class, heap, slots + 1, Some(state))
+            }
+        }
+    }
+
+    /// Words that inline values need: themselves and their order.
+    #[inline]
+    pub(super) const fn words_for(capacity: usize) -> usize {
+        capacity + order::more_words(capacity)
+    }
+
+    #[inline]
+    fn with_places(
+        class: &Gc<Class>,
+        heap: &Heap,
+        places: usize,
+        state: Option<Value>,
+    ) -> Result<Gc<Instance>, AllocError> {
+        if class.finalizer().is_some() {
+            Instance::in_block::<Finalized>(class, heap, places, state)
+        } else {
+            Instance::in_block::<Plain>(class, heap, places, state)
+        }
+    }
+
+    #[inline]
+    fn in_block<B: Block<Head = Instance>>(
+        class: &Gc<Class>,
+        heap: &Heap,
+        places: usize,
+        state: Option<Value>,
+    ) -> Result<Gc<Instance>, AllocError> {
+        let layout = block::layout::<Instance, Value>(places)?;
+        let state_place = class.slot_count();
+        // SAFETY: `fill` writes the head and every place of the block.
+        unsafe {
+            block::alloc::<B>(heap, layout, |header, bytes| {
+                let first = block::tail::<Instance, Value>(header);
+                for place in 0..block::room::<Instance, Value>(bytes) {
+                    first.add(place).write(Value::UNSET);
+                }
+                if let Some(state) = state {
+                    first.add(state_place).write(state);
+                }
+                let class = class.clone();
+                GcBox::<Instance>::value_ptr(header).write(Instance { class });
+            })
+        }
+    }
+
+    /// The instance's class.
+    #[inline]
+    pub fn class(&self) -> &Gc<Class> {
+        &self.class
+    }
+
+    /// The name of the class of the instance behind a header.
+    ///
+    /// # Safety
+    /// 1. `header` belongs to an instance that lives during `'a`.
+    pub(crate) unsafe fn class_name_of<'a>(header: std::ptr::NonNull<Header>) -> &'a str {
+        // SAFETY: duty 1; an instance keeps its class, a class its name.
+        unsafe { block::head::<Instance>(header.as_ptr()) }
+            .class
+            .name()
+            .as_str()
+    }
+}
+
+impl Gc<Instance> {
+    /// Bytes of the instance: its block, and its dict with its table, if it has
+    /// one. What attributes refer to is not included.
+    pub fn size_bytes(&self) -> usize {
+        let own = super::block_bytes(self.header());
+        own + self.own_dict().map_or(0, |dict| {
+            super::block_bytes(dict.header()) + dict.buffer_bytes()
+        })
+    }
+
+    /// Whether the attributes stand in a dict.
+    pub fn has_dict(&self) -> bool {
+        self.own_dict().is_some()
+    }
+}
+
+/// The table of instances without a finalizer.
+pub(crate) struct Plain;
+
+/// The table of instances whose class has a finalizer.
+pub(crate) struct Finalized;
+
+/// Visits class and places.
+///
+/// # Safety
+/// 1. `header` belongs to a live instance whose block has `bytes` bytes.
+#[inline]
+unsafe fn trace_all<V: Visitor>(header: *const Header, bytes: usize, visitor: &mut V) {
+    // SAFETY: duty 1 and invariant *places*.
+    unsafe {
+        block::head::<Instance>(header).class.trace(visitor);
+        let first = block::tail::<Instance, Value>(header);
+        for place in 0..block::room::<Instance, Value>(bytes) {
+            (*first.add(place)).trace(visitor);
+        }
+    }
+}
+
+/// Drops the places, first to last, and then the class, as CPython does.
+///
+/// # Safety
+/// 1. `header` belongs to a dying instance whose block has `bytes` bytes.
+unsafe fn drop_all(header: *mut Header, bytes: usize) {
+    // SAFETY: duty 1 and invariant *places*.
+    unsafe {
+        let first = block::tail::<Instance, Value>(header);
+        for place in 0..block::room::<Instance, Value>(bytes) {
+            first.add(place).drop_in_place();
+        }
+        GcBox::<Instance>::value_ptr(header).drop_in_place();
+    }
+}
+
+// SAFETY: class and places are visited and dropped once each.
+unsafe impl Block for Plain {
+    type Head = Instance;
+    const NAME: &'static str = "exuvia_core::object::Instance";
+    const DROPS: bool = true;
+    const QUIET: bool = true;
+    #[inline]
+    unsafe fn trace<V: Visitor>(header: *const Header, bytes: usize, visitor: &mut V) {
+        // SAFETY: the caller's duty.
+        unsafe { trace_all(header, bytes, visitor) };
+    }
+    unsafe fn drop(header: *mut Header, bytes: usize) {
+        // SAFETY: the caller's duty.
+        unsafe { drop_all(header, bytes) };
+    }
+}
+
+// SAFETY: as `Plain`.
+unsafe impl Block for Finalized {
+    type Head = Instance;
+    const NAME: &'static str = <Plain as Block>::NAME;
+    const DROPS: bool = true;
+    const QUIET: bool = true;
+    const FINALIZE: Option<fn(&Gc<Instance>)> = Some(|this| {
+        if let Some(finalizer) = this.class().finalizer() {
+            finalizer(this);
+        }
+    });
+    #[inline]
+    unsafe fn trace<V: Visitor>(header: *const Header, bytes: usize, visitor: &mut V) {
+        // SAFETY: the caller's duty.
+        unsafe { trace_all(header, bytes, visitor) };
+    }
+    unsafe fn drop(header: *mut Header, bytes: usize) {
+        // SAFETY: the caller's duty.
+        unsafe { drop_all(header, bytes) };
+    }
+}
+
+// SAFETY: only the tables of the whole block trace an instance; they visit
+// the class too.
+unsafe impl Trace for Instance {
+    const QUIET_DROP: bool = true;
+    const TAILED: bool = true;
+    fn trace<V: Visitor>(&self, visitor: &mut V) {
+        self.class.trace(visitor);
+    }
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{} object>", self.class.name().as_str())
+    }
+}

@@ -1,0 +1,58 @@
+//! Boxed numbers: ints beyond 61 bits, and floats. 16 bytes each, leaves.
+
+use crate::gc::handle::Gc;
+use crate::gc::trace::{Trace, Visitor};
+use crate::heap::Heap;
+
+/// An int that does not fit into an immediate [`Value`](super::Value).
+#[derive(Debug)]
+pub struct Int(i64);
+
+impl Int {
+    /// A new int object.
+    ///
+    /// # Panics
+    /// When the heap has no room.
+    pub fn new(heap: &Heap, value: i64) -> Gc<Int> {
+        heap.alloc(Int(value))
+    }
+
+    /// The number.
+    #[inline]
+    pub fn get(&self) -> i64 {
+        self.0
+    }
+}
+
+/// A float object.
+#[derive(Debug)]
+pub struct Float(f64);
+
+impl Float {
+    /// A new float object.
+    ///
+    /// # Panics
+    /// When the heap has no room.
+    #[inline]
+    pub fn new(heap: &Heap, value: f64) -> Gc<Float> {
+        heap.alloc(Float(value))
+    }
+
+    /// The number.
+    #[inline]
+    pub fn get(&self) -> f64 {
+        self.0
+    }
+}
+
+// SAFETY: holds no reference.
+unsafe impl Trace for Int {
+    const HOLDS: bool = false;
+    fn trace<V: Visitor>(&self, _: &mut V) {}
+}
+
+// SAFETY: holds no reference.
+unsafe impl Trace for Float {
+    const HOLDS: bool = false;
+    fn trace<V: Visitor>(&self, _: &mut V) {}
+}
