@@ -5,8 +5,12 @@
 //! A counter must be exact and must not change unless the program did something: no estimates, no clocks.
 
 mod alloc;
+#[cfg(feature = "heap")]
+mod heap;
 
 pub use alloc::AllocProbe;
+#[cfg(feature = "heap")]
+pub use heap::HeapProbe;
 
 /// One exact number at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]

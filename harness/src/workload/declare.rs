@@ -311,19 +311,17 @@ impl Workload {
         self.expected.as_ref().map(|expected| expected(params))
     }
 
-    pub(crate) fn metrics(&self) -> &[Metric] {
-        &self.metrics
-    }
-
     pub(crate) fn seed_value(&self) -> u64 {
         self.seed
     }
 
-    pub(crate) fn body_mut(&mut self, variant: &str) -> Option<&mut (dyn Body + 'static)> {
-        self.variants
-            .iter_mut()
-            .find(|known| known.name == variant)
-            .map(|variant| &mut *variant.body)
+    /// The metrics, and the body of one variant.
+    pub(crate) fn parts_of(
+        &mut self,
+        variant: &str,
+    ) -> (&[Metric], Option<&mut (dyn Body + 'static)>) {
+        let body = self.variants.iter_mut().find(|known| known.name == variant);
+        (&self.metrics, body.map(|variant| &mut *variant.body))
     }
 }
 

@@ -14,14 +14,13 @@ pub enum Better {
     None,
 }
 
-impl Better {
-    /// The word in a record.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Less => "less",
-            Self::More => "more",
-            Self::None => "none",
+#[cfg(feature = "cli")]
+impl From<Better> for exuvia_reports::record::Better {
+    fn from(better: Better) -> Self {
+        match better {
+            Better::Less => Self::Less,
+            Better::More => Self::More,
+            Better::None => Self::None,
         }
     }
 }

@@ -1,0 +1,253 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use exuvia_reports::record::Depth;
+
+use crate::run::filter::Filter;
+use crate::run::plan::{INSTRUMENTS, Selection};
+
+/// Measures workloads in time, instructions, heap bytes and leaks; reports; judges.
+#[derive(Debug, Parser)]
+#[command(name = "exuvia", version, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// One subcommand.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Workloads, variants and parameters.
+    List(ListArgs),
+    /// Measures and writes run.json.
+    Run(RunArgs),
+    /// Runs each case once with its checksum and no instrument.
+    Check(FilterArgs),
+    /// Writes report.html, report.md and report.json from a record.
+    Report(ReportArgs),
+    /// Compares two records, or two git revisions built and measured here.
+    Compare(CompareArgs),
+    /// Judges a record: exit code 0 pass, 1 regression or leak, 3 not measured or not comparable.
+    Gate(GateArgs),
+    /// Records that later runs are compared with.
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
+    /// The leak detector alone, with long budgets and every finding in full.
+    Leaks(LeaksArgs),
+    /// What is installed, and how noisy this machine is.
+    Doctor,
+    /// Writes a bench target, an alias, exuvia.toml and a workflow into a crate.
+    Init(InitArgs),
+    /// Callgrind's or dhat's own output of one case.
+    Profile(ProfileArgs),
+}
+
+/// Which cases.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub(crate) struct FilterArgs {
+    /// A part of a case's name, a pattern with * and ?, or a tag; several: any of them.
+    pub(crate) filter: Vec<String>,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `run`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// Small parameters, short budgets.
+    #[arg(long, conflicts_with = "full")]
+    pub(crate) quick: bool,
+    /// Full parameters, long budgets.
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Only these: time, instructions, heap, leaks, rss.
+    #[arg(long = "instrument", value_delimiter = ',', value_parser = INSTRUMENTS)]
+    pub(crate) instruments: Vec<String>,
+    /// Folder for run.json and everything in between [default: target/exuvia].
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Part K of N of all cases; `auto` reads the usual variables of CI matrices and job arrays.
+    #[arg(long, value_name = "K/N")]
+    pub(crate) shard: Option<String>,
+    /// Prints the record.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl RunArgs {
+    /// How thorough.
+    pub(crate) fn depth(&self) -> Depth {
+        match (self.quick, self.full) {
+            (true, _) => Depth::Quick,
+            (_, true) => Depth::Full,
+            _ => Depth::Default,
+        }
+    }
+
+    /// The selection that these arguments mean.
+    pub(crate) fn selection(&self) -> anyhow::Result<Selection> {
+        Ok(Selection {
+            depth: self.depth(),
+            instruments: self.instruments.clone(),
+            filter: Filter::new(self.filter.filter.clone()),
+            shard: self
+                .shard
+                .as_deref()
+                .map(super::shard::parse)
+                .transpose()?
+                .flatten(),
+        })
+    }
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ReportArgs {
+    /// The record [default: target/exuvia/run.json].
+    pub(crate) run: Option<PathBuf>,
+    /// A record to compare with [default: the saved baseline, if there is one].
+    #[arg(long)]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Folder of the report [default: the record's].
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Prints report.json.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// A record (an existing .json file) or a git revision.
+    pub(crate) base: String,
+    /// A record or a git revision.
+    pub(crate) head: String,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    /// Restricts what is measured for revisions.
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// How strictly to judge.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct JudgeArgs {
+    /// An instrument whose rows may be missing; the only way round exit code 3.
+    #[arg(long, value_name = "INSTRUMENT", value_delimiter = ',', value_parser = INSTRUMENTS)]
+    pub(crate) allow_missing: Vec<String>,
+    /// Passes without a baseline.
+    #[arg(long)]
+    pub(crate) allow_no_base: bool,
+    /// Wall time votes too.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// Arguments of `gate`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct GateArgs {
+    /// The record to judge [default: target/exuvia/run.json].
+    pub(crate) run: Option<PathBuf>,
+    /// The record to compare with [default: the saved baseline].
+    #[arg(long, value_name = "RECORD", conflicts_with = "against")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// A git revision to build and measure here, now.
+    #[arg(long, value_name = "GITREF")]
+    pub(crate) against: Option<String>,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    /// Folder of the report [default: the record's].
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Prints the comparison.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What to do with baselines.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BaselineCommand {
+    /// Saves a record under a name.
+    Save {
+        /// The name; letters, digits, `-`, `_` and `.`.
+        #[arg(default_value = "main")]
+        name: String,
+        /// The record [default: target/exuvia/run.json].
+        #[arg(long)]
+        run: Option<PathBuf>,
+    },
+    /// Lists the saved ones.
+    List {
+        /// Prints JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Takes the values of a record for the saved baseline, because its changes are meant.
+    Accept {
+        /// The name.
+        #[arg(default_value = "main")]
+        name: String,
+        /// The record [default: target/exuvia/run.json].
+        #[arg(long)]
+        run: Option<PathBuf>,
+    },
+}
+
+/// Arguments of `leaks`.
+#[derive(Debug, Args)]
+pub(crate) struct LeaksArgs {
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// Short budgets.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Folder for everything in between [default: target/exuvia/leaks].
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// Folder of the crate [default: the current one].
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// Whose output to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProfileTool {
+    /// Instructions per function.
+    #[default]
+    Callgrind,
+    /// Blocks and bytes per site.
+    Dhat,
+}
+
+/// Arguments of `profile`.
+#[derive(Debug, Args)]
+pub(crate) struct ProfileArgs {
+    /// The case, as `list` prints it.
+    pub(crate) case: String,
+    /// Whose output.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) tool: ProfileTool,
+    /// Folder for the output [default: target/exuvia].
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+}

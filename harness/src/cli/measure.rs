@@ -1,0 +1,154 @@
+//! `run` and `check`: everything that starts measured processes.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context;
+use exuvia_reports::record::{LeakVerdict, Record, Status as RowStatus};
+
+use super::args::{FilterArgs, RunArgs};
+use super::place::Place;
+use super::{Program, Status, UsageError, front};
+use crate::Suite;
+use crate::run::count::Target;
+use crate::run::filter::Filter;
+use crate::run::plan::{Plan, Selection};
+use crate::run::{self, Setup};
+
+/// Measures and writes `run.json`; failed rows are exit code 3.
+pub(crate) fn run(
+    program: Program,
+    suite: &Suite,
+    place: &Place,
+    args: &RunArgs,
+) -> anyhow::Result<Status> {
+    let out = place.out(args.out.as_deref());
+    let record = record(program, suite, place, args.selection()?, &out)?;
+    let file = out.join("run.json");
+    record.save(&file)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&record)?);
+    }
+    eprintln!("{}", summary(&record));
+    eprintln!("wrote {}", place.shown(&file));
+    Ok(status_of(&record))
+}
+
+/// What a plain `cargo bench` does: measure, then write the report.
+pub(crate) fn run_and_report(
+    program: Program,
+    suite: &Suite,
+    place: &Place,
+    args: &RunArgs,
+) -> anyhow::Result<Status> {
+    let measured = run(program, suite, place, args)?;
+    let out = place.out(args.out.as_deref());
+    front::report_on(place, &out.join("run.json"), None, &out)?;
+    Ok(measured)
+}
+
+/// Measures a selection; one that matches nothing is a usage error.
+pub(crate) fn record(
+    program: Program,
+    suite: &Suite,
+    place: &Place,
+    selection: Selection,
+    out: &Path,
+) -> anyhow::Result<Record> {
+    let setup = setup(program, suite, place, selection, out)?;
+    let start = Instant::now();
+    let record = run::run(suite, &setup)?;
+    eprintln!("{:>13}  {:.1} s", "all", start.elapsed().as_secs_f64());
+    Ok(record)
+}
+
+fn setup(
+    program: Program,
+    suite: &Suite,
+    place: &Place,
+    selection: Selection,
+    out: &Path,
+) -> anyhow::Result<Setup> {
+    if Plan::new(suite, &selection).jobs.is_empty() {
+        return Err(UsageError::no_match(&selection.filter).into());
+    }
+    let exe = std::env::current_exe().context("cannot find the path of this executable")?;
+    let manifest_dir = if Path::new(program.manifest_dir).is_dir() {
+        place.manifest_dir.clone()
+    } else {
+        std::env::current_dir()?
+    };
+    Ok(Setup {
+        target: Target { exe, manifest_dir },
+        out: out.to_owned(),
+        selection,
+    })
+}
+
+/// Runs each case once: the answer of a test runner.
+pub(crate) fn check(
+    program: Program,
+    suite: &Suite,
+    place: &Place,
+    args: &FilterArgs,
+    exact: bool,
+) -> anyhow::Result<Status> {
+    let selection = Selection {
+        depth: exuvia_reports::record::Depth::Quick,
+        instruments: vec!["time".to_owned()],
+        filter: Filter::new(args.filter.clone()),
+        shard: None,
+    };
+    let setup = setup(
+        program,
+        suite,
+        place,
+        selection,
+        &place.out(None).join("check"),
+    )?;
+    let mut results = run::check(suite, &setup)?;
+    results.retain(|(case, _)| !exact || args.filter.contains(&case.to_string()));
+    let failed = results.iter().filter(|(_, result)| result.is_err()).count();
+    eprintln!("{} cases, {failed} failed", results.len());
+    Ok(if failed == 0 {
+        Status::Pass
+    } else {
+        Status::Regression
+    })
+}
+
+/// Failed rows could not be measured; missing ones were said and are the gate's business.
+fn status_of(record: &Record) -> Status {
+    let failed = record
+        .measurements
+        .iter()
+        .any(|row| row.status == RowStatus::Failed);
+    if failed {
+        Status::Unclear
+    } else {
+        Status::Pass
+    }
+}
+
+/// One line for the end of a run.
+pub(crate) fn summary(record: &Record) -> String {
+    let rows = |status| {
+        record
+            .measurements
+            .iter()
+            .filter(|row| row.status == status)
+            .count()
+    };
+    let leaks = record
+        .leaks
+        .iter()
+        .filter(|leak| leak.verdict == LeakVerdict::Leak)
+        .count();
+    format!(
+        "{} cases: {} values measured, {} failed, {} missing; {leaks} leaks found",
+        record.planned.len(),
+        rows(RowStatus::Measured),
+        rows(RowStatus::Failed),
+        rows(RowStatus::Missing),
+    )
+}

@@ -1,0 +1,330 @@
+//! The runner: plans the processes of a run, starts them, and makes one record of their answers.
+//!
+//! - [`plan`] and [`filter`]: which case, which instrument;
+//! - [`child`]: one measured process with its limits; [`memory`]: one whose resident memory is watched;
+//! - [`count`] and [`phases`]: processes under callgrind;
+//! - [`environment`]: where all this happened; [`assemble`]: rows, also for what failed or is missing;
+//! - [`progress`]: what the terminal shows.
+//!
+//! Counted processes run side by side on all cores, because a count does not move with load. Timed ones run alone.
+//! A planned row that could not be measured is in the record with its reason: nothing vanishes.
+
+pub(crate) mod assemble;
+pub(crate) mod child;
+pub(crate) mod count;
+pub(crate) mod environment;
+pub(crate) mod filter;
+pub(crate) mod memory;
+pub(crate) mod phases;
+pub(crate) mod plan;
+pub(crate) mod progress;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use exuvia_reports::record::{Depth, Record};
+use rayon::prelude::*;
+
+use crate::exec::{Instrument, Request};
+use crate::{CaseId, Suite};
+use assemble::{Answer, Answers};
+use child::Limits;
+use count::{Counted, Target};
+use plan::{Plan, Selection};
+use progress::Progress;
+
+/// So many cases share one process of iai-callgrind: its start costs as much as a small case.
+const GROUP: usize = 6;
+
+/// What a run needs besides the suite.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) target: Target,
+    /// Folder of the record and of everything that is only an intermediate result.
+    pub(crate) out: PathBuf,
+    pub(crate) selection: Selection,
+}
+
+/// Measures everything the plan names. The record is complete: what could not be measured is in it with the reason.
+pub(crate) fn run(suite: &Suite, setup: &Setup) -> anyhow::Result<Record> {
+    let plan = Plan::new(suite, &setup.selection);
+    let runner = Runner::new(setup, &plan)?;
+    let mut answers = Answers::default();
+    runner.stage(
+        "instructions",
+        &plan,
+        Instrument::Instructions,
+        &mut answers,
+        Runner::count_all,
+    );
+    runner.stage(
+        "heap",
+        &plan,
+        Instrument::Heap,
+        &mut answers,
+        Runner::side_by_side,
+    );
+    runner.stage(
+        "footprint",
+        &plan,
+        Instrument::Footprint,
+        &mut answers,
+        Runner::side_by_side,
+    );
+    runner.stage(
+        "leaks",
+        &plan,
+        Instrument::Leaks,
+        &mut answers,
+        Runner::side_by_side,
+    );
+    runner.stage(
+        "time",
+        &plan,
+        Instrument::Time,
+        &mut answers,
+        Runner::one_by_one,
+    );
+    runner.stage("rss", &plan, Instrument::Rss, &mut answers, Runner::watched);
+    runner.progress.finish();
+    let environment = environment::gather(
+        &setup.target.manifest_dir,
+        runner.valgrind.as_ref().ok().cloned(),
+    );
+    Ok(assemble::record(suite, setup, &plan, answers, environment))
+}
+
+/// One run of every case with its checksum and no instrument; the failures by case.
+pub(crate) fn check(
+    suite: &Suite,
+    setup: &Setup,
+) -> anyhow::Result<Vec<(CaseId, Result<(), String>)>> {
+    let selection = Selection {
+        instruments: vec!["time".to_owned()],
+        ..setup.selection.clone()
+    };
+    let plan = Plan::new(suite, &selection);
+    let runner = Runner::new(setup, &plan)?;
+    let cases: Vec<_> = plan.cases(Instrument::Time).cloned().collect();
+    let answers = runner.side_by_side(Instrument::Plain, &cases);
+    Ok(answers
+        .into_iter()
+        .map(|(case, _, answer)| (case, answer.map(drop)))
+        .collect())
+}
+
+struct Runner<'a> {
+    setup: &'a Setup,
+    progress: Progress,
+    /// The version, or why there is none.
+    valgrind: Result<String, String>,
+    memory_bytes: Option<u64>,
+}
+
+type Stage<'a> = fn(&Runner<'a>, Instrument, &[CaseId]) -> Vec<(CaseId, Instrument, Answer)>;
+
+impl<'a> Runner<'a> {
+    fn new(setup: &'a Setup, plan: &Plan) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&setup.out)
+            .with_context(|| format!("cannot create {}", setup.out.display()))?;
+        let valgrind = environment::valgrind();
+        // half of what is there: two processes run side by side
+        let memory_bytes = environment::available_memory_bytes().map(|bytes| bytes / 2);
+        Ok(Self {
+            setup,
+            progress: Progress::new(plan.processes() as u64),
+            valgrind,
+            memory_bytes,
+        })
+    }
+
+    fn stage(
+        &self,
+        name: &str,
+        plan: &Plan,
+        instrument: Instrument,
+        answers: &mut Answers,
+        stage: Stage<'a>,
+    ) {
+        let cases: Vec<_> = plan.cases(instrument).cloned().collect();
+        if cases.is_empty() {
+            return;
+        }
+        let start = Instant::now();
+        self.progress.begin(name);
+        answers.extend(stage(self, instrument, &cases));
+        self.progress.end(name, cases.len(), start.elapsed());
+    }
+
+    fn request(&self, case: &CaseId, instrument: Instrument) -> Request {
+        Request {
+            case: case.clone(),
+            instrument,
+            depth: self.setup.selection.depth,
+            raw: None,
+        }
+    }
+
+    fn timeout(&self, instrument: Instrument) -> Duration {
+        let seconds = match (self.setup.selection.depth, instrument) {
+            (Depth::Quick, _) => 60,
+            (Depth::Default, _) => 300,
+            (Depth::Full, _) => 900,
+        };
+        Duration::from_secs(seconds)
+    }
+
+    fn side_by_side(
+        &self,
+        instrument: Instrument,
+        cases: &[CaseId],
+    ) -> Vec<(CaseId, Instrument, Answer)> {
+        cases
+            .par_iter()
+            .map(|case| self.measured(instrument, case))
+            .collect()
+    }
+
+    fn one_by_one(
+        &self,
+        instrument: Instrument,
+        cases: &[CaseId],
+    ) -> Vec<(CaseId, Instrument, Answer)> {
+        cases
+            .iter()
+            .map(|case| self.measured(instrument, case))
+            .collect()
+    }
+
+    fn measured(&self, instrument: Instrument, case: &CaseId) -> (CaseId, Instrument, Answer) {
+        let answer = self.measure(instrument, case).map(Box::new);
+        self.progress.done(case, answer.as_ref().err());
+        (case.clone(), instrument, answer)
+    }
+
+    fn measure(
+        &self,
+        instrument: Instrument,
+        case: &CaseId,
+    ) -> Result<crate::exec::ChildReport, String> {
+        let home = self.home("criterion", case);
+        if instrument == Instrument::Time {
+            remove(&home)?;
+        }
+        let home = home.display().to_string();
+        let limits = Limits {
+            timeout: self.timeout(instrument),
+            memory_bytes: self.memory_bytes,
+        };
+        let request = self.request(case, instrument);
+        let mut command = child::command(
+            &self.setup.target.exe,
+            &request,
+            limits,
+            &[("CRITERION_HOME", home.as_str())],
+        );
+        command.current_dir(&self.setup.target.manifest_dir);
+        let output = child::run(&mut command, limits.timeout)
+            .map_err(|error| format!("cannot be started: {error}"))?;
+        output.report()
+    }
+
+    fn watched(
+        &self,
+        instrument: Instrument,
+        cases: &[CaseId],
+    ) -> Vec<(CaseId, Instrument, Answer)> {
+        let watch = |case: &CaseId| {
+            let request = self.request(case, instrument);
+            let limits = Limits {
+                timeout: self.timeout(instrument),
+                memory_bytes: self.memory_bytes,
+            };
+            let answer = memory::watch(&self.setup.target, &request, limits).map(Box::new);
+            self.progress.done(case, answer.as_ref().err());
+            (case.clone(), instrument, answer)
+        };
+        cases.iter().map(watch).collect()
+    }
+
+    /// Groups first, then whatever a group lost, one by one.
+    fn count_all(
+        &self,
+        instrument: Instrument,
+        cases: &[CaseId],
+    ) -> Vec<(CaseId, Instrument, Answer)> {
+        if let Err(reason) = &self.valgrind {
+            self.progress.say(reason.clone());
+            return cases
+                .iter()
+                .map(|case| (case.clone(), instrument, Err(reason.clone())))
+                .collect();
+        }
+        let groups: Vec<_> = cases.chunks(GROUP).enumerate().collect();
+        let counted = groups
+            .par_iter()
+            .flat_map(|(index, group)| self.count_group(&format!("group{index}"), group));
+        counted
+            .map(|(case, counted)| (case.clone(), instrument, self.answer_of(&case, counted)))
+            .collect()
+    }
+
+    fn count_group(&self, name: &str, cases: &[CaseId]) -> Vec<(CaseId, Result<Counted, String>)> {
+        let first = self.count_cases(name, cases);
+        let again = |(case, counted): (CaseId, Result<Counted, String>)| {
+            let counted = match counted {
+                Err(_) if cases.len() > 1 => {
+                    let alone = self.count_cases(
+                        &format!("{name}-{}", case.file_name()),
+                        std::slice::from_ref(&case),
+                    );
+                    alone
+                        .into_iter()
+                        .next()
+                        .map_or_else(|| Err("was not counted".to_owned()), |(_, counted)| counted)
+                }
+                counted => counted,
+            };
+            self.progress.done(&case, counted.as_ref().err());
+            (case, counted)
+        };
+        first.into_iter().map(again).collect()
+    }
+
+    fn count_cases(&self, name: &str, cases: &[CaseId]) -> Vec<(CaseId, Result<Counted, String>)> {
+        let requests: Vec<_> = cases
+            .iter()
+            .map(|case| self.request(case, Instrument::Instructions))
+            .collect();
+        let home = self.setup.out.join("callgrind").join(name);
+        let timeout =
+            self.timeout(Instrument::Instructions) * u32::try_from(cases.len()).unwrap_or(1);
+        let counted =
+            count::count(&self.setup.target, &requests, &home, timeout).unwrap_or_else(|error| {
+                cases
+                    .iter()
+                    .map(|_| Err(format!("callgrind cannot be started: {error}")))
+                    .collect()
+            });
+        cases.iter().cloned().zip(counted).collect()
+    }
+
+    fn answer_of(&self, case: &CaseId, counted: Result<Counted, String>) -> Answer {
+        counted.map(|counted| Box::new(assemble::counted_report(case, counted)))
+    }
+
+    fn home(&self, kind: &str, case: &CaseId) -> PathBuf {
+        self.setup.out.join(kind).join(case.file_name())
+    }
+}
+
+fn remove(folder: &Path) -> Result<(), String> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(format!(
+            "old results in {} cannot be removed: {error}",
+            folder.display()
+        )),
+        _ => Ok(()),
+    }
+}
