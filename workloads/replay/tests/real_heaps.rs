@@ -62,6 +62,13 @@ fn check_identity(name: &str, snapshot: &Snapshot, spread: Spread) {
     let heap = Heap::builder().enabled(false).build();
     let built = rebuild(snapshot, &heap, spread, |_| Ok::<_, ()>(())).unwrap();
     assert_eq!(heap.memory().live_blocks, blocks(snapshot), "{name}");
+    let in_generation = |generation| heap.objects(Some(generation)).unwrap().len();
+    let (nodes, third) = (snapshot.nodes(), snapshot.nodes() / 3);
+    let placed = match spread {
+        Spread::AsLoaded => [nodes, 0, 0],
+        Spread::Generations => [nodes - 2 * third, third, third],
+    };
+    assert_eq!([0, 1, 2].map(in_generation), placed, "{name} {spread:?}");
     heap.collect_all();
     let mut live = live_ordinals(&heap);
     live.sort_unstable();

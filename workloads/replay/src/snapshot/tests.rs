@@ -323,3 +323,82 @@ fn a_damaged_compressed_file_is_an_error_or_the_same_graph() {
         }
     }
 }
+
+mod rebuilding {
+    use exuvia_core::{Heap, Mode};
+
+    use super::*;
+    use crate::replay::replay_snapshot;
+
+    fn built(snapshot: &Snapshot, heap: &Heap) -> Rebuilt {
+        rebuild(snapshot, heap, Spread::AsLoaded, |_| Ok::<_, ()>(())).unwrap()
+    }
+
+    #[test]
+    fn a_weak_edge_holds_nothing() {
+        let summary = replay_snapshot(&parse(GOOD).unwrap(), Spread::AsLoaded, |_| {}).unwrap();
+        assert_eq!(
+            (summary.freed, summary.kept, summary.freed_bytes),
+            (1, 3, 32)
+        );
+        let strong = GOOD.replace("2,2,18", "1,2,18");
+        let summary = replay_snapshot(&parse(&strong).unwrap(), Spread::AsLoaded, |_| {}).unwrap();
+        assert_eq!((summary.freed, summary.kept), (0, 4));
+    }
+
+    #[test]
+    fn what_nothing_refers_to_dies_by_count_and_is_told_apart() {
+        let alone = GOOD.replace("0,901,18", "0,901,6");
+        let summary =
+            replay_snapshot(&parse(&alone).unwrap(), Spread::Generations, |_| {}).unwrap();
+        assert_eq!(
+            (summary.freed, summary.freed_by_count, summary.kept),
+            (0, 1, 3)
+        );
+        assert_eq!(summary.left_at_end, 0);
+    }
+
+    #[test]
+    fn nodes_take_their_recorded_size_up_to_a_block_s_rounding() {
+        for recorded in [0, 16, 24, 48, 88, 96, 104, 1000, 70_000] {
+            let text = GOOD.replace("1,1,5,64", &format!("1,1,5,{recorded}"));
+            let snapshot = parse(&text).unwrap();
+            let heap = Heap::builder().mode(Mode::System).build();
+            let root = built(&snapshot, &heap);
+            assert_eq!(heap.memory().live_blocks, blocks(&snapshot));
+            let bytes = heap.memory().live_bytes as u64;
+            let rest = 144 - 64;
+            assert!(bytes >= rest + recorded, "{recorded}: {bytes}");
+            // Four nodes and a buffer: at most a prefix of 16 bytes and 16 bytes of rounding each, and the edges.
+            assert!(
+                bytes <= rest + recorded + 5 * 32 + 5 * 24,
+                "{recorded}: {bytes}"
+            );
+            drop(root);
+        }
+    }
+
+    #[test]
+    fn every_mode_of_the_heap_gives_the_same_answer() {
+        let snapshot = parse(GOOD).unwrap();
+        for mode in [Mode::Pages, Mode::System, Mode::Debug] {
+            let heap = Heap::builder().mode(mode).build();
+            let root = built(&snapshot, &heap);
+            assert_eq!(heap.collect_all(), 1, "{mode:?}");
+            drop(root);
+            assert_eq!(heap.collect_all(), 2, "{mode:?}");
+            assert_eq!(heap.memory().live_blocks, 0, "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn a_heap_without_room_gives_an_error_and_can_be_emptied() {
+        let text = GOOD.replace("1,1,5,64", "1,1,5,4000000");
+        let snapshot = parse(&text).unwrap();
+        let heap = Heap::builder().limit_bytes(1 << 20).build();
+        let result = rebuild(&snapshot, &heap, Spread::AsLoaded, |_| Ok::<_, ()>(()));
+        assert!(matches!(result, Err(RebuildError::Alloc(_))));
+        heap.collect_all();
+        assert_eq!(heap.memory().live_blocks, 0);
+    }
+}
