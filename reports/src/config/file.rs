@@ -213,4 +213,23 @@ mod tests {
         assert_eq!(phase.limit(1_000.0).allowed(1_000.0), 3.0);
         assert_eq!(phase.limit(100_000.0).allowed(100_000.0), 300.0);
     }
+
+    #[test]
+    fn the_example_of_the_documentation_is_accepted() {
+        let text = include_str!("../../docs/gate.md");
+        let example = text
+            .split("```toml")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next());
+        let config = parse(example.expect("a toml block"), Path::new("exuvia.toml")).unwrap();
+        assert_eq!((config.limits.len(), config.allowed_growth.len()), (1, 1));
+        let replay = config.limit("instructions/ir", "replay/graph", "pages");
+        assert_eq!(replay.limit(5_000.0).allowed(5_000.0), 64.0);
+        assert_eq!(replay.limit(50_000.0).allowed(50_000.0), 500.0);
+        assert!(
+            config
+                .growth_allowed("strings/intern", "any", "Str")
+                .is_some()
+        );
+    }
 }

@@ -99,8 +99,7 @@ impl Config {
 
     /// The limit of a metric of a case, and whether it votes.
     pub fn limit(&self, metric: &str, workload: &str, variant: &str) -> Applied {
-        let built_in = rules::built_in();
-        let rules = built_in.iter().chain(&self.limits);
+        let rules = rules::built_in().iter().chain(&self.limits);
         rules
             .filter(|rule| rule.applies_to(metric, workload, variant))
             .fold(Applied::default(), Applied::with)

@@ -2,6 +2,7 @@
 
 use super::matches;
 use crate::compare::Limit;
+use std::sync::LazyLock;
 
 /// What the file, or this crate, says about the metrics that match.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +52,12 @@ impl LimitRule {
 /// Instructions, per phase too: 0.3 %; a phase below 1,000 instructions may gain 30. Heap
 /// bytes, blocks and objects: nothing. Findings of the reference audit: none. Times,
 /// simulated cycles, resident memory and growth rates are shown and do not vote.
-pub fn built_in() -> Vec<LimitRule> {
+pub fn built_in() -> &'static [LimitRule] {
+    static RULES: LazyLock<Vec<LimitRule>> = LazyLock::new(rules);
+    &RULES
+}
+
+fn rules() -> Vec<LimitRule> {
     let rule = LimitRule::built_in;
     vec![
         rule("*", 0.0, false),

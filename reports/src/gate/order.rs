@@ -34,8 +34,12 @@ fn severity(row: &Row) -> f64 {
 }
 
 fn name(a: &Row, b: &Row) -> Ordering {
-    let key = |row: &Row| (row.case(), row.metric.clone());
-    key(a).cmp(&key(b))
+    (&a.workload, &a.variant, &a.params, &a.metric).cmp(&(
+        &b.workload,
+        &b.variant,
+        &b.params,
+        &b.metric,
+    ))
 }
 
 /// Index of the row that decides a verdict other than pass; the rows are in order.
