@@ -8,7 +8,7 @@
 //! * [`gate`]: the rows become one verdict and an exit code;
 //! * [`baseline`]: records that are kept to be compared with;
 //! * [`output`]: terminal table, `report.md`, `report.json`, written from one comparison;
-//! * [`format`]: one way to write numbers, shared by every output;
+//! * [`mod@format`]: one way to write numbers, shared by every output;
 //! * [`chart`]: values become SVG, refused when they are not finite or out of range.
 
 #![forbid(unsafe_code)]

@@ -4,7 +4,7 @@
 //! * [`markdown`]: `report.md`, made to be a comment on a change;
 //! * [`json`]: `report.json`, schema `exuvia.report/1`.
 //!
-//! Names come from user code: [`text`] makes them harmless before they are printed.
+//! Names come from user code: `text` makes them harmless before they are printed.
 
 pub mod json;
 mod lines;
