@@ -28,7 +28,7 @@ mod workload;
 pub use alloc::Alloc;
 pub use fastrand::Rng;
 pub use workload::{
-    Better, CaseId, CaseIdError, DeclareError, MetricValue, Params, Suite, Workload,
+    Better, CaseId, CaseIdError, CheckError, DeclareError, MetricValue, Params, Suite, Workload,
 };
 
 #[cfg(feature = "instructions")]

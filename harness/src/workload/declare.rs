@@ -37,14 +37,14 @@ pub struct Workload {
     bytes: Option<OfParams>,
     elements: Option<OfParams>,
     expected: Option<OfParams>,
-    variants: Vec<Variant>,
+    pub(super) variants: Vec<Variant>,
     metrics: Vec<Metric>,
     rss: bool,
 }
 
-struct Variant {
-    name: String,
-    body: Box<dyn Body>,
+pub(super) struct Variant {
+    pub(super) name: String,
+    pub(super) body: Box<dyn Body>,
 }
 
 /// Declaring.

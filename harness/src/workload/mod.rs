@@ -4,6 +4,7 @@
 //! - [`Workload`] is one question with variants that answer it differently on the same input.
 //! - [`Params`] is one point of the parameter space, handed to `prepare`.
 //! - [`CaseId`] names one workload, variant and point: `lists/append[append]{n=1000}`.
+//! - [`Suite::check`] runs everything for its checksum alone.
 //! - `body` turns a variant's closures into something that runs a whole batch without a dynamic call inside.
 //!
 //! A declaration that makes no sense (an id that is not `crate/name`, a second variant of one name, a `count_at` of an
@@ -11,12 +12,14 @@
 
 mod body;
 mod case;
+mod check;
 mod declare;
 mod metric;
 mod params;
 
 pub(crate) use body::{Batch, Started};
 pub use case::{CaseId, CaseIdError};
+pub use check::CheckError;
 pub use declare::Workload;
 pub(crate) use metric::Metric;
 pub use metric::{Better, MetricValue};
