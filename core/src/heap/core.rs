@@ -165,7 +165,8 @@ impl HeapCore {
         self.closed.set(true);
         self.update_trigger();
         self.hooks.clear();
-        drop(std::mem::take(&mut *self.garbage.borrow_mut()));
+        let garbage = std::mem::take(&mut *self.garbage.borrow_mut());
+        drop(garbage); // The borrow has ended: finalizers may use the heap.
         self.retire_current_pages();
     }
 

@@ -53,7 +53,8 @@ pub(crate) struct Hooks {
 
 impl Hooks {
     pub(crate) fn clear(&self) {
-        drop(std::mem::take(&mut *self.list.borrow_mut()));
+        let hooks = std::mem::take(&mut *self.list.borrow_mut());
+        drop(hooks); // The borrow has ended: what they captured may use the heap.
     }
 }
 

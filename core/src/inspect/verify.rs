@@ -169,7 +169,7 @@ fn check_lists(core: &HeapCore) -> Checked {
         let page = unsafe { &*page };
         let both = page.has(CURRENT) && page.has(AVAILABLE);
         ensure(!both, || "a page is current and available".to_owned())?;
-        check_generations(page)?;
+        check_generations(core, page)?;
     }
     Ok(())
 }
@@ -196,7 +196,7 @@ fn check_list(core: &HeapCore, list: &[*const Page], flag: u8, name: &str) -> Ch
 }
 
 /// Young objects and suspects stand in pages that the lists know.
-fn check_generations(page: &Page) -> Checked {
+fn check_generations(core: &HeapCore, page: &Page) -> Checked {
     for header in page.headers() {
         // SAFETY: headers of carved blocks are initialised.
         let header = unsafe { &*header };
@@ -216,7 +216,8 @@ fn check_generations(page: &Page) -> Checked {
         ensure(listed, || {
             "a young object stands in a page that no list knows".to_owned()
         })?;
-        ensure(!header.is_suspect() || page.has(IN_SUSPECT), || {
+        let known = page.has(IN_SUSPECT) || core.collecting.get();
+        ensure(!header.is_suspect() || known, || {
             "a suspect stands in a page that the suspect list does not know".to_owned()
         })?;
     }

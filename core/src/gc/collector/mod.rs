@@ -53,8 +53,9 @@ impl HeapCore {
         let outcome = self.collect_generation(generation);
         let duration_ns = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.remember(generation, &outcome, duration_ns);
-        self.collecting.set(false);
+        // Still inside: a callback that collects must not call itself back.
         self.call_hooks(Phase::Stop, Info::stop(generation, &outcome));
+        self.collecting.set(false);
         outcome.unreachable
     }
 
@@ -88,6 +89,11 @@ impl HeapCore {
                 phases::move_unreachable(work);
             }
         }));
+        self.was_sound(run, work)
+    }
+
+    /// Whether a pass came to its end without a breach; records why not.
+    fn was_sound(&self, run: std::thread::Result<()>, work: &Work) -> bool {
         match (run, work.breach) {
             (Ok(()), None) => true,
             (Ok(()), Some(object)) => {
@@ -174,6 +180,9 @@ unsafe fn keep_suspect(object: NonNull<Header>) {
     unsafe {
         let header = object.as_ref();
         header.unmark();
+        if header.is_immortal() {
+            return; // A finalizer made it so.
+        }
         header.word.set(header.word.get() & !CLEAN);
         super::death::note_suspect(header);
     }

@@ -133,7 +133,7 @@ fn handle_resurrected(core: &HeapCore, trash: Trash) -> Trash {
             phases::move_unreachable(&mut work);
         }
     }));
-    let sound = run.is_ok() && work.breach.is_none();
+    let sound = core.was_sound(run, &work);
     let (trash, survivors): (Trash, Trash) = work.candidates.iter().partition(|object| {
         // SAFETY: guarded, hence live.
         sound && unsafe { object.as_ref() }.is_marked(Mark::Candidate)
