@@ -9,7 +9,8 @@
 //! * [`baseline`]: records that are kept to be compared with;
 //! * [`output`]: terminal table, `report.md`, `report.json`, written from one comparison;
 //! * [`mod@format`]: one way to write numbers, shared by every output;
-//! * [`chart`]: values become SVG, refused when they are not finite or out of range.
+//! * [`chart`]: values become SVG, refused when they are not finite or out of range;
+//! * [`mod@html`]: the report as one self-contained page.
 
 #![forbid(unsafe_code)]
 
@@ -21,6 +22,7 @@ pub mod config;
 pub mod fixture;
 pub mod format;
 pub mod gate;
+pub mod html;
 pub mod output;
 pub mod record;
 

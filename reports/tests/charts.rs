@@ -90,7 +90,7 @@ fn texts_outside(figure: &Figure) -> Vec<String> {
     let mut outside = Vec::new();
     let view = figure
         .svg
-        .split("viewBox=\"0 0 ")
+        .split("viewBox=\"-20 0 ")
         .nth(1)
         .and_then(|r| r.split('"').next());
     let (w, h) = view.and_then(|v| v.split_once(' ')).expect("view box");

@@ -3,10 +3,11 @@
 use super::canvas::{Anchor, Canvas, Frame, Look, SMALL, WIDTH};
 use super::error::ChartError;
 use super::scale::Scale;
+use super::show;
 use super::text;
 use super::theme::Paint;
-use super::units;
 use super::{Caption, Chart, DataTable};
+use crate::format;
 
 const ROW: f64 = 40.0;
 const NAME_Y: f64 = 9.0;
@@ -117,7 +118,7 @@ impl Bars {
             right -= FACTOR_WIDTH;
         }
         let look = Look::text(Anchor::Right).bold();
-        let label = units::show(value, &self.unit);
+        let label = show(value, &self.unit);
         canvas.text((right, top + NAME_Y), &label, look)?;
         let spread = bar
             .interval
@@ -137,7 +138,7 @@ impl Chart for Bars {
 
     fn description(&self) -> String {
         let item = |bar: &&Bar| match &bar.value {
-            Ok(value) => format!("{} {}", bar.name, units::show(*value, &self.unit)),
+            Ok(value) => format!("{} {}", bar.name, show(*value, &self.unit)),
             Err(reason) => format!("{} not measured: {reason}", bar.name),
         };
         self.sorted()
@@ -180,7 +181,7 @@ impl Chart for Bars {
 
 impl Bars {
     fn table_row(&self, bar: &Bar, with_base: bool) -> Vec<String> {
-        let show = |v: f64| units::show(v, &self.unit);
+        let show = |v: f64| show(v, &self.unit);
         let value = match &bar.value {
             Ok(value) => show(*value),
             Err(reason) => format!("not measured: {reason}"),
@@ -243,7 +244,7 @@ fn draw_axis(canvas: &Canvas, scale: &Scale, bottom: f64) -> Result<(), ChartErr
 
 /// How many times the smallest value, e.g. `2.71×`.
 pub(crate) fn factor(ratio: f64) -> String {
-    format!("{}×", units::significant(ratio))
+    format!("{}×", format::bare(ratio, ""))
 }
 
 /// Half the width of the interval in percent of the value, e.g. `±2.1 %`.

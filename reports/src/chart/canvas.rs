@@ -23,6 +23,9 @@ use super::theme::Paint;
 /// Width of every chart in logical pixels: one column of a phone, a third of a desktop page.
 pub const WIDTH: f64 = 360.0;
 
+/// Air at both sides: glyphs reach a little beyond the width of their text.
+const EDGE: f64 = 2.0;
+
 /// Size of ordinary text in a chart, logical pixels.
 pub(crate) const TEXT: f64 = 12.0;
 
@@ -203,9 +206,10 @@ impl Canvas {
 
     /// The finished SVG. `id` must be unique in the page.
     pub(crate) fn finish(self, class: &str, id: &str, title: &str, desc: &str) -> String {
-        let (w, h) = (units(self.width), units(self.height));
+        let (w, h) = (units(self.width + 2.0 * EDGE), units(self.height));
+        let left = -units(EDGE);
         format!(
-            "<svg class=\"{class}\" viewBox=\"0 0 {w} {h}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\
+            "<svg class=\"{class}\" viewBox=\"{left} 0 {w} {h}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\
              <title id=\"{id}-t\">{}</title><desc id=\"{id}-d\">{}</desc>{}</svg>",
             text::escape(title),
             text::escape(desc),

@@ -5,8 +5,8 @@ use super::bars::plus_minus;
 use super::canvas::{Canvas, Frame, Plane, WIDTH};
 use super::error::ChartError;
 use super::scale::Scale;
+use super::show;
 use super::theme::Paint;
-use super::units;
 use super::{Caption, Chart, DataTable};
 
 const HEIGHT: f64 = 236.0;
@@ -84,7 +84,7 @@ impl Curves {
         if xs.len() > 5 {
             return scale.ticks();
         }
-        xs.into_iter().map(|x| (x, units::show(x, ""))).collect()
+        xs.into_iter().map(|x| (x, show(x, ""))).collect()
     }
 }
 
@@ -97,13 +97,7 @@ impl Chart for Curves {
         let item = |c: &Curve| {
             let points: Vec<String> = sorted(c)
                 .iter()
-                .map(|p| {
-                    format!(
-                        "{} at {}",
-                        units::show(p.y, &self.unit),
-                        units::show(p.x, "")
-                    )
-                })
+                .map(|p| format!("{} at {}", show(p.y, &self.unit), show(p.x, "")))
                 .collect();
             format!("{}: {}", c.name, points.join(", "))
         };
@@ -147,8 +141,8 @@ impl Chart for Curves {
                 .map_or("exact".to_owned(), |(l, h)| plus_minus(p.y, l, h));
             vec![
                 c.name.clone(),
-                units::show(p.x, ""),
-                units::show(p.y, &self.unit),
+                show(p.x, ""),
+                show(p.y, &self.unit),
                 interval,
             ]
         };
@@ -201,10 +195,7 @@ pub(crate) fn axis_name(name: &str, scale: &Scale) -> String {
     if scale.is_log() {
         format!("{name} (log)")
     } else if scale.low() > 0.0 && !name.is_empty() {
-        format!(
-            "{name} (axis from {})",
-            units::show(scale.low(), scale.unit())
-        )
+        format!("{name} (axis from {})", show(scale.low(), scale.unit()))
     } else {
         name.to_owned()
     }

@@ -3,7 +3,7 @@
 use super::canvas::Canvas;
 use super::error::ChartError;
 use super::theme::Paint;
-use super::units;
+use crate::format::percent;
 
 const WIDTH: f64 = 88.0;
 const HEIGHT: f64 = 14.0;
@@ -66,13 +66,6 @@ impl Delta {
     }
 }
 
-/// A signed percentage: `+6.77 %`, `−11.6 %`, `0 %`.
-pub fn percent(fraction: f64) -> String {
-    let number = units::significant(fraction * 100.0);
-    let sign = if fraction > 0.0 { "+" } else { "" };
-    format!("{sign}{number}\u{a0}%")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,14 +99,7 @@ mod tests {
             svg.contains("<rect x=\"230\" y=\"30\" width=\"210\""),
             "{svg}"
         );
-        assert!(
-            svg.contains(
-                "change −50 %"
-                    .replace(' ', "\u{a0}")
-                    .replace("change\u{a0}", "change ")
-                    .as_str()
-            ),
-            "{svg}"
-        );
+        let said = format!("change {}, limit {}", percent(-0.5), percent(0.25));
+        assert!(svg.contains(&said), "{svg}");
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! Bars, Curves, Timeline      what is drawn (data + caption), each a `Chart`
 //!   axis, labels, text        furniture: ticks, direct labels, widths without a font
-//!   scale, units              ranges from the data, SI prefixes
+//!   scale                     ranges from the data, round ticks
 //!   canvas                    logical pixels and data planes; refuses what does not fit
 //!   backend, theme            plotters' elements as SVG with a CSS class per role
 //! Delta                       the small bar inside a table cell
@@ -26,19 +26,23 @@ mod scale;
 mod text;
 mod theme;
 mod timeline;
-mod units;
 
+use crate::format;
 use canvas::Canvas;
 
 pub use bars::{Bar, Bars};
 pub use canvas::WIDTH;
 pub use curves::{Curve, Curves, Point};
-pub use delta::{Delta, percent};
+pub use delta::Delta;
 pub use error::ChartError;
 pub use scale::{LOG_FACTOR, Scale};
 pub use theme::{Paint, SERIES, classes, variables};
 pub use timeline::{Level, Timeline, Track};
-pub use units::{Prefix, show, significant};
+
+/// A value as a label: scaled, with its unit unless it is a plain count.
+fn show(value: f64, unit: &str) -> String {
+    format::bare(value, unit).replace(' ', "\u{a0}")
+}
 
 /// The words above a chart.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -8,7 +8,7 @@ use std::ops::Range;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged};
 
 use super::error::ChartError;
-use super::units::{self, Prefix};
+use crate::format;
 
 /// A range of more than this factor is drawn on a logarithmic axis.
 pub const LOG_FACTOR: f64 = 30.0;
@@ -167,22 +167,18 @@ impl Scale {
     }
 
     fn linear_ticks(&self) -> Vec<(f64, String)> {
-        let prefix = Prefix::for_largest(self.high.abs().max(self.low.abs()), &self.unit);
-        let step = round_step((self.high - self.low) / prefix.factor / 3.0) * prefix.factor;
+        let scaled = format::Scale::of(self.high.abs().max(self.low.abs()), self.tick_unit());
+        let step = round_step((self.high - self.low) / scaled.divisor / 3.0) * scaled.divisor;
         let first = (self.low / step).ceil();
         (0..8)
             .map(|i| (first + f64::from(i)) * step)
             .take_while(|v| *v <= self.high * (1.0 + 1e-12))
-            .map(|v| (v.min(self.high), prefix.label(tidy(v, step))))
+            .map(|v| (v.min(self.high), tick_label(tidy(v, step), &scaled)))
             .collect()
     }
 
     fn log_ticks(&self) -> Vec<(f64, String)> {
-        let base: f64 = if units::is_bytes(&self.unit) {
-            2.0
-        } else {
-            10.0
-        };
+        let base: f64 = if self.unit == "B" { 2.0 } else { 10.0 };
         let span = (self.high / self.low).log(base);
         let every = (span / 4.0).ceil().max(1.0);
         let first = (self.low.log(base) / every - 1e-9).ceil() as i32;
@@ -190,12 +186,25 @@ impl Scale {
             .map(|i| base.powf(f64::from(first + i) * every))
             .take_while(|v| *v <= self.high * (1.0 + 1e-9))
             .map(|v| {
+                let scaled = format::Scale::of(v * (1.0 + 1e-9), self.tick_unit());
                 (
                     v.clamp(self.low, self.high),
-                    units::show(tidy(v, v), &self.unit),
+                    tick_label(tidy(v, v), &scaled),
                 )
             })
             .collect()
+    }
+
+    /// The unit written at the ticks: the word of a count stands in the axis' name.
+    fn tick_unit(&self) -> &str {
+        if matches!(
+            self.unit.as_str(),
+            "B" | "%" | "ns" | "us" | "µs" | "ms" | "s"
+        ) {
+            &self.unit
+        } else {
+            ""
+        }
     }
 }
 
@@ -235,6 +244,34 @@ fn extent(values: &[f64]) -> Result<(f64, f64), ChartError> {
         .reduce(f64::max)
         .ok_or(ChartError::Empty)?;
     Ok((low, high))
+}
+
+/// A round number in the scale of its axis, without trailing zeros: `100 KiB`, `0`.
+fn tick_label(value: f64, scaled: &format::Scale) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let size = (value / scaled.divisor).abs();
+    let number = if (1e-3..1e6).contains(&size) {
+        let digits = format!("{size:.3}");
+        digits
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_owned()
+    } else {
+        format!("{size:.0e}")
+    };
+    let minus = if value < 0.0 {
+        format::MINUS.to_string()
+    } else {
+        String::new()
+    };
+    let label = scaled.label(0.0);
+    if label.is_empty() {
+        format!("{minus}{number}")
+    } else {
+        format!("{minus}{number}\u{a0}{label}")
+    }
 }
 
 /// A range around a single value, so that it lies in the middle.

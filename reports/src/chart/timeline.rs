@@ -5,8 +5,8 @@ use super::canvas::{Anchor, Canvas, Frame, Look, WIDTH};
 use super::curves::axis_name;
 use super::error::ChartError;
 use super::scale::Scale;
+use super::show;
 use super::theme::Paint;
-use super::units;
 use super::{Caption, Chart, DataTable};
 
 const HEIGHT: f64 = 216.0;
@@ -77,7 +77,7 @@ impl Timeline {
     }
 
     fn end_names(&self) -> Vec<String> {
-        let level = |l: &Level| format!("{} {}", l.name, units::show(l.value, &self.unit));
+        let level = |l: &Level| format!("{} {}", l.name, show(l.value, &self.unit));
         let names = self.levels.iter().map(level);
         if self.tracks.len() > 1 || self.levels.is_empty() {
             return names
@@ -95,9 +95,8 @@ impl Chart for Timeline {
 
     fn description(&self) -> String {
         let track = |t: &Track| {
-            let show = |p: Option<&(f64, f64)>| {
-                p.map(|p| units::show(p.1, &self.unit)).unwrap_or_default()
-            };
+            let show =
+                |p: Option<&(f64, f64)>| p.map(|p| show(p.1, &self.unit)).unwrap_or_default();
             format!(
                 "{}: from {} to {}",
                 t.name,
@@ -105,7 +104,7 @@ impl Chart for Timeline {
                 show(t.points.last())
             )
         };
-        let level = |l: &Level| format!("{} {}", l.name, units::show(l.value, &self.unit));
+        let level = |l: &Level| format!("{} {}", l.name, show(l.value, &self.unit));
         let items: Vec<String> = self
             .tracks
             .iter()
@@ -141,7 +140,7 @@ impl Chart for Timeline {
         for level in &self.levels {
             let line = [(x.low(), level.value), (x.high(), level.value)];
             plane.line(&line, Paint::Base, 0.8)?;
-            let text = format!("{} {}", level.name, units::show(level.value, &self.unit));
+            let text = format!("{} {}", level.name, show(level.value, &self.unit));
             ends.push(EndLabel {
                 text,
                 y: plane.at(line[1])?.1,
@@ -187,13 +186,13 @@ impl Chart for Timeline {
             rows.push(vec![
                 level.name.clone(),
                 String::new(),
-                units::show(level.value, &self.unit),
+                show(level.value, &self.unit),
             ]);
         }
         for track in &self.tracks {
             for (x, y) in thin(&track.points, 12) {
-                let x = units::show(x, &self.x_unit);
-                rows.push(vec![track.name.clone(), x, units::show(y, &self.unit)]);
+                let x = show(x, &self.x_unit);
+                rows.push(vec![track.name.clone(), x, show(y, &self.unit)]);
             }
         }
         DataTable { columns, rows }

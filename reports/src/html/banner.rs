@@ -1,0 +1,116 @@
+//! The first screen: the gate's word, the worst case, what did not vote, the counts.
+
+use maud::{Markup, html};
+
+use super::model::Model;
+use super::words;
+use crate::compare::{Comparison, Row, RowVerdict, Verdict};
+
+/// The header with the banner.
+pub(super) fn render(model: &Model<'_>) -> Markup {
+    let cmp = model.cmp;
+    let (class, sign) = match cmp.verdict {
+        Verdict::Pass if !cmp.has_base => ("plain", "pass"),
+        Verdict::Pass => ("pass", "pass"),
+        Verdict::Fail => ("fail", "fail"),
+        Verdict::Unclear => ("doubt", "doubt"),
+    };
+    html! {
+        header class={ "top " (class) } {
+            div .page {
+                div .bar {
+                    p .brand { "Exuvia " span { "report" } }
+                    nav aria-label="Sections" {
+                        a href="#results" { "Results" }
+                        a href="#questions" { "Questions" }
+                        a href="#details" { "Details" }
+                        a href="#method" { "Method" }
+                    }
+                }
+                div .verdict {
+                    (words::sign(sign))
+                    h1 { (cmp.sentence()) }
+                }
+                @if let Some(row) = cmp.worst_row() { (worst(model, row)) }
+                @for note in &cmp.notes { p .note { (note) } }
+                (advice(model))
+                (counts(cmp))
+            }
+        }
+    }
+}
+
+fn worst(model: &Model<'_>, row: &Row) -> Markup {
+    let anchor = model
+        .workload(&row.workload)
+        .map(|w| w.anchor.as_str())
+        .unwrap_or("details");
+    html! {
+        p .worst {
+            "Worst: " a href={ "#" (anchor) } { bdi { (row.workload) } }
+            " " span .soft { "(" bdi { (words::case(&row.case())) } ")" } ". "
+            (worst_sentence(row))
+        }
+    }
+}
+
+fn worst_sentence(row: &Row) -> Markup {
+    let metric = words::metric(&row.metric);
+    html! {
+        @if row.verdict == RowVerdict::Regressed && row.change.is_some() {
+            strong { (metric) " " (words::change(row)) }
+            ", limit " (words::limit(row.limit, &row.unit)) "."
+        } @else {
+            strong { (metric) } ": " (row.reason)
+        }
+    }
+}
+
+/// What to do when there is nothing to compare or nothing at all.
+fn advice(model: &Model<'_>) -> Markup {
+    html! {
+        @if model.cmp.counts.benchmarks == 0 {
+            p .note {
+                "No case matched, or no instrument ran. " code { "exuvia list" }
+                " shows what there is, " code { "exuvia doctor" } " what is missing on this machine."
+            }
+        } @else if !model.cmp.has_base {
+            p .note {
+                "Leaks are judged without a baseline. To judge the rest, save this run with "
+                code { "exuvia baseline save" } " and run again after a change."
+            }
+        }
+    }
+}
+
+fn counts(cmp: &Comparison) -> Markup {
+    let tally = cmp.counts.by_benchmark;
+    let leaking = ("leaking", cmp.counts.leaks, "v-regressed");
+    let all = if cmp.has_base {
+        vec![
+            ("regressed", tally.regressed, "v-regressed"),
+            ("improved", tally.improved, "v-improved"),
+            ("unchanged", tally.unchanged, ""),
+            ("unclear", tally.unclear, "v-unclear"),
+            ("missing", tally.missing, "v-missing"),
+            ("new", tally.new, ""),
+            leaking,
+        ]
+    } else {
+        vec![
+            ("measured", cmp.counts.benchmarks - tally.missing, ""),
+            ("missing", tally.missing, "v-missing"),
+            leaking,
+        ]
+    };
+    html! {
+        dl .counts {
+            @for (name, count, class) in all {
+                div class=(if count > 0 { class } else { "zero" }) {
+                    dt { (name) }
+                    dd { (words::count(count)) }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! Which charts answer a workload's question, built from its measurements.
+//!
+//! Captions are findings computed from the drawn values; where variants do not differ they say so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::model::{Case, Model, Workload};
+use super::words;
+use crate::chart::{Bar, Bars, Caption, Chart, Curve, Curves, Point, SERIES};
+use crate::format;
+use crate::record::{Measurement, Status};
+
+type Params = BTreeMap<String, u64>;
+
+/// Two values closer than this are called equal in a caption.
+const SAME: f64 = 1.005;
+
+/// Bars for the measures that matter.
+pub(super) fn bar_charts(model: &Model<'_>, workload: &Workload<'_>) -> Vec<Box<dyn Chart>> {
+    let mut charts: Vec<Box<dyn Chart>> = Vec::new();
+    for metric in measures(workload) {
+        for part in parts(workload) {
+            charts
+                .extend(bars(model, workload, metric, part).map(|c| Box::new(c) as Box<dyn Chart>));
+        }
+    }
+    charts
+}
+
+/// A curve chart per measure that was taken at two sizes or more.
+pub(super) fn curve_charts(model: &Model<'_>, workload: &Workload<'_>) -> Vec<Box<dyn Chart>> {
+    let mut charts: Vec<Box<dyn Chart>> = Vec::new();
+    for metric in measures(workload) {
+        for part in parts(workload) {
+            let drawn = curves(model, workload, metric, part);
+            charts.extend(drawn.map(|c| Box::new(c) as Box<dyn Chart>));
+        }
+    }
+    charts
+}
+
+/// More variants than colours are drawn in several charts.
+fn parts<'w, 'a>(workload: &'w Workload<'a>) -> impl Iterator<Item = &'w [&'a str]> {
+    workload.variants.chunks(SERIES)
+}
+
+/// One measure of bytes, instructions, time, then what else the workload counts.
+fn measures<'a>(workload: &Workload<'a>) -> Vec<&'a str> {
+    let all: BTreeSet<&'a str> = workload
+        .cases
+        .iter()
+        .flat_map(|c| c.head.keys().copied())
+        .collect();
+    let named = |m: &&'a str| {
+        m.strip_prefix("heap/")
+            .is_some_and(|name| !name.contains('.'))
+    };
+    let (mut named, mut chosen): (Vec<&'a str>, Vec<&'a str>) =
+        (all.iter().copied().filter(named).collect(), Vec::new());
+    let in_bytes = named.iter().position(|m| unit(workload, m) == "B");
+    chosen.extend(
+        in_bytes
+            .map(|at| named.remove(at))
+            .or_else(|| most_telling(workload, &all)),
+    );
+    chosen.extend(
+        ["instructions/ir", "time/ns_per_op"]
+            .iter()
+            .filter_map(|m| all.get(m).copied()),
+    );
+    chosen.extend(named);
+    chosen
+}
+
+fn unit<'a>(workload: &Workload<'a>, metric: &str) -> &'a str {
+    let mut rows = workload.cases.iter().filter_map(|c| c.head.get(metric));
+    rows.next().map_or("", |m| m.unit.as_str())
+}
+
+/// The measure of bytes in which the variants differ most; peak heap when none stands out.
+fn most_telling<'a>(workload: &Workload<'a>, all: &BTreeSet<&'a str>) -> Option<&'a str> {
+    let names = [
+        "heap/peak_bytes.system",
+        "heap/total_bytes.system",
+        "heap/peak_footprint_bytes.pages",
+    ];
+    let known: Vec<&'a str> = names.iter().filter_map(|m| all.get(m).copied()).collect();
+    let better = |best: &'a str, m: &'a str| {
+        if contrast(workload, m) > 1.2 * contrast(workload, best) {
+            m
+        } else {
+            best
+        }
+    };
+    known.into_iter().reduce(better)
+}
+
+/// Largest over smallest value of a metric among the variants.
+fn contrast(workload: &Workload<'_>, metric: &str) -> f64 {
+    let Some(params) = widest(workload, metric) else {
+        return 1.0;
+    };
+    let at = workload.cases.iter().filter(|c| c.key.params == params);
+    let values: Vec<f64> = at.filter_map(|c| c.head.get(metric)?.measured()).collect();
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(0.0, f64::max);
+    if low > 0.0 { high / low } else { 1.0 }
+}
+
+/// The parameters at which most variants were measured, the largest of those.
+fn widest(workload: &Workload<'_>, metric: &str) -> Option<Params> {
+    let mut measured: BTreeMap<&Params, usize> = BTreeMap::new();
+    for case in &workload.cases {
+        if let Some(m) = case.head.get(metric) {
+            *measured.entry(&case.key.params).or_default() += usize::from(m.measured().is_some());
+        }
+    }
+    measured
+        .into_iter()
+        .max_by_key(|(params, n)| (*n, *params))
+        .map(|(params, _)| params.clone())
+}
+
+fn bars(
+    model: &Model<'_>,
+    workload: &Workload<'_>,
+    metric: &str,
+    variants: &[&str],
+) -> Option<Bars> {
+    let params = widest(workload, metric)?;
+    let cases: Vec<&Case<'_>> = workload
+        .cases
+        .iter()
+        .filter(|c| c.key.params == params && variants.contains(&c.key.variant.as_str()))
+        .collect();
+    let sample = cases.iter().find_map(|c| c.head.get(metric))?;
+    let bars: Vec<Bar> = variants
+        .iter()
+        .map(|v| {
+            bar(
+                model,
+                cases.iter().find(|c| c.key.variant == *v).copied(),
+                v,
+                metric,
+            )
+        })
+        .collect();
+    if bars.iter().all(|b| b.value.is_err()) {
+        return None;
+    }
+    let title = finding(metric, &bars, sample);
+    let detail = detail(sample, &cases, metric, &params);
+    let unit = sample_unit(&cases, metric);
+    Some(Bars {
+        caption: Caption { title, detail },
+        unit,
+        bars,
+    })
+}
+
+fn bar(model: &Model<'_>, case: Option<&Case<'_>>, variant: &str, metric: &str) -> Bar {
+    let m = case.and_then(|c| c.head.get(metric).copied());
+    let base = case.and_then(|c| c.base.get(metric)?.measured());
+    let value = match m.and_then(Measurement::measured) {
+        Some(value) => Ok(value),
+        None => Err(reason(m)),
+    };
+    Bar {
+        name: variant.to_owned(),
+        colour: model.colour(variant),
+        interval: value.as_ref().ok().and_then(|_| interval(m?)),
+        base: base.filter(|b| value.as_ref().is_ok_and(|v| v != b)),
+        value,
+    }
+}
+
+fn reason(m: Option<&Measurement>) -> String {
+    let text = m
+        .and_then(|m| m.reason.clone())
+        .unwrap_or_else(|| "not part of this run".to_owned());
+    match m.map(|m| m.status) {
+        Some(Status::Failed) => format!("failed: {text}"),
+        _ => text,
+    }
+}
+
+/// The interval of an estimate; exact counts have none.
+fn interval(m: &Measurement) -> Option<(f64, f64)> {
+    let [low, high] = m.interval()?;
+    (!m.exact && (m.low.is_some() || m.high.is_some())).then_some((low, high))
+}
+
+fn sample_unit(cases: &[&Case<'_>], metric: &str) -> String {
+    let measured = cases
+        .iter()
+        .filter_map(|c| c.head.get(metric))
+        .find(|m| m.measured().is_some());
+    measured.map(|m| m.unit.clone()).unwrap_or_default()
+}
+
+/// What the bars say: the largest against the smallest, in one ratio.
+fn finding(metric: &str, bars: &[Bar], sample: &Measurement) -> String {
+    let name = words::metric(metric);
+    let value = |b: &Bar| b.value.as_ref().ok().copied();
+    let mut known: Vec<(&str, f64)> = bars
+        .iter()
+        .filter_map(|b| Some((b.name.as_str(), value(b)?)))
+        .collect();
+    known.sort_by(|a, b| a.1.total_cmp(&b.1));
+    match known.as_slice() {
+        [] => name,
+        [(_, v)] => format!("{name}: {}", words::show(*v, &sample.unit)),
+        [(_, low), .., (_, high)] if *low == *high => format!("{name}: the same for all"),
+        [(_, low), .., (_, high)] if *low > 0.0 && high / low < SAME => {
+            format!(
+                "{name}: all within {}\u{a0}%",
+                words::number((high / low - 1.0) * 100.0)
+            )
+        }
+        [(least, low), .., (most, high)] if *low > 0.0 => {
+            format!(
+                "{name}: {most} {}× that of {least}",
+                words::number(high / low)
+            )
+        }
+        [(least, _), .., (most, high)] => {
+            format!(
+                "{name}: {most} {}, {least} none",
+                words::show(*high, &sample.unit)
+            )
+        }
+    }
+}
+
+/// Statistic, samples, interval and parameters.
+fn detail(sample: &Measurement, cases: &[&Case<'_>], metric: &str, params: &Params) -> String {
+    let with_base = cases.iter().any(|c| {
+        let (head, base) = (c.head.get(metric), c.base.get(metric));
+        head.and_then(|m| m.measured()) != base.and_then(|m| m.measured()) && base.is_some()
+    });
+    let mut parts = vec![statistic(sample)];
+    if let Some(case) = cases.first().filter(|_| !params.is_empty()) {
+        parts.push(format!("at {}", words::params(&case.key)));
+    }
+    if with_base {
+        parts.push("grey: baseline".to_owned());
+    }
+    parts.join("; ")
+}
+
+fn statistic(sample: &Measurement) -> String {
+    if sample.exact {
+        return "exact count".to_owned();
+    }
+    let of = format!(
+        "{} of {}",
+        sample.statistic,
+        format::plural(sample.n, "sample")
+    );
+    match sample.level {
+        Some(level) => format!("{of}, {}\u{a0}% interval", words::number(level * 100.0)),
+        None => of,
+    }
+}
+
+/// A curve per variant over the parameter with the most measured values, the others at their largest.
+fn curves(
+    model: &Model<'_>,
+    workload: &Workload<'_>,
+    metric: &str,
+    variants: &[&str],
+) -> Option<Curves> {
+    let (axis, fixed) = scaling(workload, metric)?;
+    let on_axis = |case: &&Case<'_>| {
+        let rest = case.key.params.iter().filter(|(k, _)| **k != axis);
+        rest.eq(fixed.iter().filter(|(k, _)| **k != axis))
+    };
+    let cases: Vec<&Case<'_>> = workload.cases.iter().filter(on_axis).collect();
+    let sample = cases
+        .iter()
+        .find_map(|c| c.head.get(metric).filter(|m| m.measured().is_some()))?;
+    let curve = |variant: &&str| {
+        let own = cases.iter().filter(|c| c.key.variant == **variant);
+        let point = |c: &&Case<'_>| {
+            let m = c.head.get(metric)?;
+            Some(Point {
+                x: *c.key.params.get(&axis)? as f64,
+                y: m.measured()?,
+                interval: interval(m),
+            })
+        };
+        Curve {
+            name: (*variant).to_owned(),
+            colour: model.colour(variant),
+            points: own.filter_map(point).collect(),
+        }
+    };
+    let curves: Vec<Curve> = variants
+        .iter()
+        .map(curve)
+        .filter(|c| !c.points.is_empty())
+        .collect();
+    if curves.iter().all(|c| c.points.len() < 2) || (sample.exact && curves.iter().all(is_flat)) {
+        return None;
+    }
+    let everything = cases
+        .iter()
+        .filter_map(|c| c.head.get(metric)?.measured())
+        .collect();
+    let caption = Caption {
+        title: growth(metric, &axis, &curves),
+        detail: curve_detail(sample, &fixed, &axis),
+    };
+    Some(Curves {
+        caption,
+        x_name: axis,
+        y_name: words::metric(metric),
+        unit: sample.unit.clone(),
+        curves,
+        shared: everything,
+    })
+}
+
+/// An exact count that is the same at every size needs no curve: the bars say it all.
+fn is_flat(curve: &Curve) -> bool {
+    curve.points.windows(2).all(|pair| pair[0].y == pair[1].y)
+}
+
+fn scaling(workload: &Workload<'_>, metric: &str) -> Option<(String, Params)> {
+    let measured: Vec<&Params> = workload
+        .cases
+        .iter()
+        .filter(|c| c.head.get(metric).is_some_and(|m| m.measured().is_some()))
+        .map(|c| &c.key.params)
+        .collect();
+    let largest = (*measured.iter().max()?).clone();
+    let distinct = |name: &String| {
+        measured
+            .iter()
+            .filter_map(|p| p.get(name))
+            .collect::<BTreeSet<_>>()
+            .len()
+    };
+    let axis = largest.keys().max_by_key(|name| distinct(name))?.clone();
+    (distinct(&axis) >= 2).then_some((axis, largest))
+}
+
+/// How the measure grows from the smallest to the largest size: the range over the variants.
+fn growth(metric: &str, axis: &str, curves: &[Curve]) -> String {
+    let name = words::metric(metric);
+    let factor = |c: &Curve| {
+        let low = c.points.iter().min_by(|a, b| a.x.total_cmp(&b.x))?;
+        let high = c.points.iter().max_by(|a, b| a.x.total_cmp(&b.x))?;
+        (low.y > 0.0 && high.x > low.x && low.x > 0.0).then(|| (high.x / low.x, high.y / low.y))
+    };
+    let factors: Vec<(f64, f64)> = curves.iter().filter_map(factor).collect();
+    let Some((wide, _)) = factors.first() else {
+        return format!("{name} by {axis}");
+    };
+    let low = factors.iter().map(|f| f.1).fold(f64::INFINITY, f64::min);
+    let high = factors.iter().map(|f| f.1).fold(0.0, f64::max);
+    let range = match (words::number(low), words::number(high)) {
+        (low, high) if low == high => format!("×{high}"),
+        (low, high) => format!("×{low} to ×{high}"),
+    };
+    if high < SAME && low > 1.0 / SAME {
+        return format!("{name} does not depend on {axis}");
+    }
+    format!(
+        "{name}: {range} while {axis} grows ×{}",
+        words::number(*wide)
+    )
+}
+
+fn curve_detail(sample: &Measurement, fixed: &Params, axis: &str) -> String {
+    let mut parts = vec![statistic(sample)];
+    let rest: Vec<String> = fixed
+        .iter()
+        .filter(|(k, _)| *k != axis)
+        .map(|(k, v)| format!("{k}\u{a0}=\u{a0}{}", words::count(*v)))
+        .collect();
+    if !rest.is_empty() {
+        parts.push(format!("at {}", rest.join(", ")));
+    }
+    if !sample.exact {
+        parts.push("band: interval".to_owned());
+    }
+    parts.join("; ")
+}
