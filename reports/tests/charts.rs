@@ -5,6 +5,7 @@ use exuvia_reports::chart::{
     Bar, Bars, Caption, ChartError, Curve, Curves, Figure, Level, Point, Scale, Timeline, Track,
     WIDTH, figure,
 };
+use exuvia_reports::format;
 use proptest::prelude::*;
 
 fn caption() -> Caption {
@@ -234,24 +235,19 @@ fn names_with_markup_produce_no_element() {
 
 #[test]
 fn every_picture_has_a_role_a_title_and_its_key_values() {
+    let ns = |v: f64| format::bare(v, "ns").replace(' ', "\u{a0}");
     let drawn = figure(&bars(&[(20.0, 0.1)], &["slots".into()]), "plot-1").unwrap();
     for needle in [
-        "role=\"img\"",
-        "aria-labelledby=\"plot-1-t plot-1-d\"",
-        "<title id=\"plot-1-t\">What does it cost?</title>",
-        "<desc id=\"plot-1-d\">slots 20\u{a0}ns</desc>",
+        "role=\"img\"".to_owned(),
+        "aria-labelledby=\"plot-1-t plot-1-d\"".to_owned(),
+        "<title id=\"plot-1-t\">What does it cost?</title>".to_owned(),
+        format!("<desc id=\"plot-1-d\">slots {}</desc>", ns(20.0)),
     ] {
-        assert!(drawn.svg.contains(needle), "{needle} in {}", drawn.svg);
+        assert!(drawn.svg.contains(&needle), "{needle} in {}", drawn.svg);
     }
-    assert_eq!(
-        drawn.table.rows,
-        vec![vec![
-            "slots",
-            "20\u{a0}ns",
-            "18\u{a0}ns to 22\u{a0}ns",
-            "10\u{a0}ns"
-        ]]
-    );
+    let interval = format!("{} to {}", ns(18.0), ns(22.0));
+    let row = vec!["slots".to_owned(), ns(20.0), interval, ns(10.0)];
+    assert_eq!(drawn.table.rows, vec![row]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::compare::{Comparison, Row, RowVerdict, Verdict};
 pub(super) fn render(model: &Model<'_>) -> Markup {
     let cmp = model.cmp;
     let (class, sign) = match cmp.verdict {
-        Verdict::Pass if !cmp.has_base => ("plain", "pass"),
+        Verdict::Pass if !cmp.has_base => ("neutral", "pass"),
         Verdict::Pass => ("pass", "pass"),
         Verdict::Fail => ("fail", "fail"),
         Verdict::Unclear => ("doubt", "doubt"),
@@ -32,7 +32,7 @@ pub(super) fn render(model: &Model<'_>) -> Markup {
                     h1 { (cmp.sentence()) }
                 }
                 @if let Some(row) = cmp.worst_row() { (worst(model, row)) }
-                @for note in &cmp.notes { p .note { (note) } }
+                @for note in &cmp.notes { p .note { (words::marked(note)) } }
                 (advice(model))
                 (counts(cmp))
             }
@@ -61,23 +61,18 @@ fn worst_sentence(row: &Row) -> Markup {
             strong { (metric) " " (words::change(row)) }
             ", limit " (words::limit(row.limit, &row.unit)) "."
         } @else {
-            strong { (metric) } ": " (row.reason)
+            strong { (metric) } ": " (words::marked(&row.reason))
         }
     }
 }
 
-/// What to do when there is nothing to compare or nothing at all.
+/// What to do when there is nothing at all; a missing baseline is one of the notes.
 fn advice(model: &Model<'_>) -> Markup {
     html! {
         @if model.cmp.counts.benchmarks == 0 {
             p .note {
                 "No case matched, or no instrument ran. " code { "exuvia list" }
                 " shows what there is, " code { "exuvia doctor" } " what is missing on this machine."
-            }
-        } @else if !model.cmp.has_base {
-            p .note {
-                "Leaks are judged without a baseline. To judge the rest, save this run with "
-                code { "exuvia baseline save" } " and run again after a change."
             }
         }
     }

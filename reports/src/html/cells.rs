@@ -65,10 +65,10 @@ fn words_value(row: &Row) -> String {
 /// The bar beside the change of instructions; `reach` is the largest change of the column.
 pub(super) fn bar(figures: &Figures, case: &Case<'_>, reach: f64) -> Markup {
     let Some((row, change)) = case.row(INSTRUCTIONS).and_then(|r| Some((r, r.change?))) else {
-        return html! {};
+        return html! { span .delta {} };
     };
     if reach <= 0.0 {
-        return html! {};
+        return html! { span .delta {} };
     }
     let paint = match row.verdict {
         RowVerdict::Regressed => Paint::Worse,

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::model::{Case, Model, Workload};
 use super::words;
 use crate::chart::{Bar, Bars, Caption, Chart, Curve, Curves, Point, SERIES};
-use crate::format;
 use crate::record::{Measurement, Status};
 
 type Params = BTreeMap<String, u64>;
@@ -218,10 +217,7 @@ fn finding(metric: &str, bars: &[Bar], sample: &Measurement) -> String {
             )
         }
         [(least, low), .., (most, high)] if *low > 0.0 => {
-            format!(
-                "{name}: {most} {}× that of {least}",
-                words::number(high / low)
-            )
+            format!("{name}: {most} {}× {least}", words::number(high / low))
         }
         [(least, _), .., (most, high)] => {
             format!(
@@ -240,23 +236,19 @@ fn detail(sample: &Measurement, cases: &[&Case<'_>], metric: &str, params: &Para
     });
     let mut parts = vec![statistic(sample)];
     if let Some(case) = cases.first().filter(|_| !params.is_empty()) {
-        parts.push(format!("at {}", words::params(&case.key)));
+        parts.push(words::params(&case.key));
     }
     if with_base {
         parts.push("grey: baseline".to_owned());
     }
-    parts.join("; ")
+    parts.join(" · ")
 }
 
 fn statistic(sample: &Measurement) -> String {
     if sample.exact {
         return "exact count".to_owned();
     }
-    let of = format!(
-        "{} of {}",
-        sample.statistic,
-        format::plural(sample.n, "sample")
-    );
+    let of = format!("{} of {}", sample.statistic, words::count(sample.n));
     match sample.level {
         Some(level) => format!("{of}, {}\u{a0}% interval", words::number(level * 100.0)),
         None => of,
@@ -380,10 +372,7 @@ fn curve_detail(sample: &Measurement, fixed: &Params, axis: &str) -> String {
         .map(|(k, v)| format!("{k}\u{a0}=\u{a0}{}", words::count(*v)))
         .collect();
     if !rest.is_empty() {
-        parts.push(format!("at {}", rest.join(", ")));
+        parts.push(rest.join(", "));
     }
-    if !sample.exact {
-        parts.push("band: interval".to_owned());
-    }
-    parts.join("; ")
+    parts.join(" · ")
 }

@@ -36,13 +36,7 @@ pub(super) fn metric(name: &str) -> String {
         return format!("Instructions in {phase}");
     }
     let tail = name.split_once('/').map_or(name, |(_, tail)| tail);
-    let words = tail.replace('_', " ");
-    let mut letters = words.chars();
-    let first = letters
-        .next()
-        .map(|c| c.to_uppercase().to_string())
-        .unwrap_or_default();
-    first + letters.as_str()
+    capital(&tail.replace('_', " "))
 }
 
 /// `n = 1,000, width = 4`, empty without parameters.
@@ -169,6 +163,21 @@ pub(super) fn verdict(verdict: RowVerdict) -> &'static str {
 pub(super) fn badge(of: RowVerdict) -> Markup {
     let class = of.to_string();
     html! { span class={ "v v-" (class) } { (sign(&class)) (verdict(of)) } }
+}
+
+/// A sentence of the comparison: first letter large, what stands in backticks as code.
+pub(super) fn marked(sentence: &str) -> Markup {
+    html! {
+        @for (i, part) in sentence.split('`').enumerate() {
+            @if i % 2 == 1 { code { (part) } } @else if i == 0 { (capital(part)) } @else { (part) }
+        }
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
 }
 
 /// A shape from the page's set, by name.
