@@ -59,6 +59,7 @@ fn row(
             .config
             .limit(LEAK_VERDICT, &case.workload, &case.variant)
             .votes(),
+        failed: false,
         waived: false,
     }
 }

@@ -3,7 +3,7 @@
 use super::pairing::Pairing;
 use super::{Row, RowVerdict, leaks};
 use crate::format::plural;
-use crate::record::LeakVerdict;
+use crate::record::{CaseKey, LeakVerdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All notes, the most important first.
@@ -11,7 +11,7 @@ pub(super) fn notes(pairing: &Pairing<'_>, rows: &[Row], out_of_scope: u64) -> V
     let mut notes = Vec::new();
     notes.extend(no_base(pairing));
     notes.extend(different_environment(pairing, rows));
-    notes.extend(missing_instruments(rows));
+    notes.extend(missing_rows(rows));
     notes.extend(partial_run(pairing, out_of_scope));
     notes.extend(fading(pairing));
     notes.extend(allowed_growth(pairing));
@@ -41,20 +41,50 @@ fn different_environment(pairing: &Pairing<'_>, rows: &[Row]) -> Option<String> 
     })
 }
 
-/// One line per instrument and reason instead of one per row.
-fn missing_instruments(rows: &[Row]) -> Vec<String> {
-    let mut reasons: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
+/// One line per reason instead of one per row; beyond [`REASONS`] they are counted.
+fn missing_rows(rows: &[Row]) -> Vec<String> {
+    let mut found: BTreeMap<&str, Gap<'_>> = BTreeMap::new();
     for row in rows.iter().filter(|r| r.verdict == RowVerdict::Missing) {
-        let cases = reasons.entry((&row.instrument, &row.reason)).or_default();
-        cases.insert(row.case().to_string());
+        let gap = found.entry(&row.reason).or_default();
+        gap.instruments.insert(&row.instrument);
+        gap.cases.insert(row.case());
     }
-    reasons
-        .into_iter()
-        .map(|((instrument, reason), cases)| {
-            let count = plural(cases.len() as u64, "benchmark");
-            format!("{instrument} is missing for {count}: {reason}")
-        })
-        .collect()
+    let mut gaps: Vec<(&str, Gap<'_>)> = found.into_iter().collect();
+    gaps.sort_by_key(|(_, gap)| std::cmp::Reverse(gap.cases.len()));
+    let more = gaps.len().saturating_sub(REASONS) as u64;
+    let mut notes: Vec<String> = gaps
+        .iter()
+        .take(REASONS)
+        .map(|(reason, gap)| gap.note(reason))
+        .collect();
+    if more > 0 {
+        notes.push(format!(
+            "missing for {} besides",
+            plural(more, "other reason")
+        ));
+    }
+    notes
+}
+
+/// Reasons for missing rows that are written out.
+const REASONS: usize = 8;
+
+/// What is missing for one reason.
+#[derive(Default)]
+struct Gap<'a> {
+    instruments: BTreeSet<&'a str>,
+    cases: BTreeSet<CaseKey>,
+}
+
+impl Gap<'_> {
+    fn note(&self, reason: &str) -> String {
+        let instruments: Vec<&str> = self.instruments.iter().copied().collect();
+        let cases = match self.cases.first() {
+            Some(only) if self.cases.len() == 1 => only.to_string(),
+            _ => plural(self.cases.len() as u64, "benchmark"),
+        };
+        format!("missing for {cases} ({}): {reason}", instruments.join(", "))
+    }
 }
 
 fn partial_run(pairing: &Pairing<'_>, out_of_scope: u64) -> Vec<String> {

@@ -103,6 +103,8 @@ pub struct Row {
     pub reason: String,
     /// Whether the row decides the gate.
     pub votes: bool,
+    /// Whether it is missing because the case crashed, timed out or returned a wrong checksum.
+    pub failed: bool,
     /// Whether it would vote, had the caller not allowed the gap.
     pub waived: bool,
 }

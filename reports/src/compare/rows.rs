@@ -57,6 +57,7 @@ pub(super) fn blank(
         verdict: RowVerdict::Unclear,
         reason: String::new(),
         votes: votes(pairing, &applied, shape),
+        failed: false,
         waived: false,
     })
 }
@@ -152,12 +153,13 @@ fn without_value(pairing: &Pairing<'_>, base: Option<&Measurement>, head: &Measu
     let mut row = blank(pairing, base, Some(head)).expect("the head is there");
     let why = head.reason.as_deref().unwrap_or("no reason was recorded");
     row.verdict = RowVerdict::Missing;
-    row.reason = if head.status == Status::Failed {
+    row.failed = failed(head);
+    row.reason = if row.failed {
         format!("failed: {why}")
     } else {
         why.to_owned()
     };
-    row.votes = head.status == Status::Failed || missing_votes(pairing, base, &row);
+    row.votes = row.failed || missing_votes(pairing, base, &row);
     row
 }
 

@@ -104,10 +104,10 @@ fn silent_row(pairing: &Pairing<'_>, case: &CaseKey, instrument: &str) -> Row {
     let mut row = blank(pairing, None, Some(&shape)).expect("a shape is there");
     row.verdict = RowVerdict::Missing;
     row.reason = why_missing(pairing, case, instrument);
-    let failed = pairing
+    row.failed = pairing
         .failure(case, instrument)
         .is_some_and(super::rows::failed);
-    row.votes = failed || missing_votes(pairing, None, &row);
+    row.votes = row.failed || missing_votes(pairing, None, &row);
     row
 }
 

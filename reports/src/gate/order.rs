@@ -21,14 +21,17 @@ fn rank(row: &Row) -> (u8, RowVerdict) {
     (u8::from(!(row.votes && open)), row.verdict)
 }
 
-/// Leaks before everything else, then the relative change.
+/// What failed to run first, then leaks, then by the relative change.
 fn severity(row: &Row) -> f64 {
-    if row.instrument == "leaks" {
+    if row.failed {
         return f64::INFINITY;
+    }
+    if row.instrument == "leaks" {
+        return f64::MAX;
     }
     match (row.change, row.difference()) {
         (Some(change), _) => change.abs(),
-        (None, Some(difference)) if difference != 0.0 => f64::MAX,
+        (None, Some(difference)) if difference != 0.0 => f64::MAX / 2.0,
         _ => 0.0,
     }
 }
