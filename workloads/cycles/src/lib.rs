@@ -18,6 +18,7 @@ mod pairs;
 mod rings;
 mod scene;
 mod schedule;
+mod self_list;
 mod tree;
 
 use exuvia_harness::Suite;
@@ -26,6 +27,7 @@ use exuvia_harness::Suite;
 pub fn register(suite: &mut Suite) {
     suite
         .workload("cycles/pair", pairs::pair)
+        .workload("cycles/self_list", self_list::self_list)
         .workload("cycles/rings", rings::small)
         .workload("cycles/big_ring", rings::big)
         .workload("cycles/linked_list", linked::linked_list)
