@@ -7,7 +7,7 @@ use exuvia_core::{Gc, Heap};
 fn interning_gives_one_string_per_text() {
     let heap = Heap::new();
     let a = Str::intern(&heap, "name");
-    let b = Str::intern(&heap, &"name".to_owned());
+    let b = Str::intern(&heap, &["na", "me"].concat());
     assert!(Gc::ptr_eq(&a, &b));
     assert!(!Gc::ptr_eq(&a, &Str::intern(&heap, "names")));
     assert!(!Gc::ptr_eq(&a, &Str::new(&heap, "name")));

@@ -20,6 +20,7 @@ use super::section::Section;
 use super::str::Str;
 use super::value::{Kind, Value};
 use crate::gc::handle::Gc;
+use crate::gc::header::UNTRACKED;
 use crate::gc::trace::{Trace, Visitor};
 use crate::heap::Heap;
 use crate::heap::errors::AllocError;
@@ -307,7 +308,7 @@ impl Gc<Dict> {
 
     #[inline]
     fn track_for(&self, stored: &Value) {
-        if stored.may_be_tracked() {
+        if self.header_ref().has(UNTRACKED) && stored.may_be_tracked() {
             Gc::set_tracked(self, true);
         }
     }
