@@ -5,7 +5,8 @@
 //! ([`Trace`]) is played on our private heap, the system's allocator and mimalloc. The input is foreign: `text` opens
 //! and bounds it, `fault` says what is wrong with it and at which byte, `recording` tells the two kinds apart.
 //!
-//! Small real cuts are [`embedded`]; [`command`] is the subcommand `replay`.
+//! [`register`] adds the workloads, which run on the small real cuts in [`embedded`]; [`command`] is the subcommand
+//! `replay`.
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,7 @@ mod replay;
 mod snapshot;
 mod text;
 mod trace;
+mod workloads;
 
 pub use command::command;
 pub use fault::{Fault, ReadError};
@@ -26,3 +28,4 @@ pub use snapshot::{Edge, RebuildError, Rebuilt, Snapshot, Spread, blocks, live_o
 pub use text::Limits;
 pub use trace::measure::BackendSummary;
 pub use trace::{Action, Event, Trace};
+pub use workloads::register;

@@ -71,7 +71,6 @@ fn tag_of(event: Event) -> u8 {
     event.id() as u8
 }
 
-#[cfg(test)]
 /// What [`Player::play`] and [`Player::free_rest`] return together: each block is freed once with its tag.
 pub(crate) fn expected_checksum(events: &[Event]) -> u64 {
     let allocations = events
