@@ -36,14 +36,15 @@ pub(crate) struct CacheLine {
 }
 
 /// Type table address and size class in one word.
-#[inline]
+#[inline(always)]
 fn pool_key(info: &'static TypeInfo, class: usize) -> usize {
     ptr::from_ref(info).addr() ^ (class << 48)
 }
 
-#[inline]
-fn cache_index(key: usize) -> usize {
-    ((key >> 4) ^ (key >> 11) ^ (key >> 48)) % CACHE
+/// Tables are constants of about a hundred bytes, so neighbours differ here.
+#[inline(always)]
+fn cache_index(info: &'static TypeInfo, class: usize) -> usize {
+    ((ptr::from_ref(info).addr() >> 5) + class) % CACHE
 }
 
 pub(crate) struct Pool {
@@ -156,23 +157,35 @@ impl HeapCore {
         info: &'static TypeInfo,
         layout: Layout,
     ) -> Result<Room, AllocError> {
-        if layout.size() <= MAX_BLOCK && layout.align() <= 16 {
-            let key = pool_key(info, class_of(layout.size()));
-            let line = &self.cache[cache_index(key)];
-            if line.key.get() == key {
-                // SAFETY: a cached page is the current page of its pool.
-                let page = unsafe { &*line.page.get() };
-                if let Some(header) = pop(page) {
-                    return Ok(Room { header, flags: 0 });
-                }
-            }
+        match self.take_cached(info, layout) {
+            Some(header) => Ok(Room { header, flags: 0 }),
+            None => self.take_object_slow(info, layout),
         }
-        self.take_object_slow(info, layout)
+    }
+
+    /// The fast path: the current page of the type, if the cache knows it and
+    /// it has a free block.
+    #[inline(always)]
+    pub(crate) fn take_cached(
+        &self,
+        info: &'static TypeInfo,
+        layout: Layout,
+    ) -> Option<NonNull<Header>> {
+        if layout.size() > MAX_BLOCK || layout.align() > 16 {
+            return None;
+        }
+        let class = class_of(layout.size());
+        let line = &self.cache[cache_index(info, class)];
+        if line.key.get() != pool_key(info, class) {
+            return None;
+        }
+        // SAFETY: a cached page is the current page of its pool.
+        pop(unsafe { &*line.page.get() })
     }
 
     #[cold]
     #[inline(never)]
-    fn take_object_slow(
+    pub(crate) fn take_object_slow(
         &self,
         info: &'static TypeInfo,
         layout: Layout,
@@ -189,7 +202,7 @@ impl HeapCore {
         let page = self.refill(pool)?;
         if self.may_cache() {
             let key = pool_key(info, class);
-            let line = &self.cache[cache_index(key)];
+            let line = &self.cache[cache_index(info, class)];
             line.key.set(key);
             line.page.set(page);
         }
@@ -337,7 +350,7 @@ impl HeapCore {
         page.free.set(block);
         let used = page.used.get() - 1;
         page.used.set(used);
-        if used == 0 || used == wake(page) {
+        if used == 0 || used == page.wake.get() {
             self.page_changed(page);
         }
     }
@@ -561,7 +574,7 @@ impl HeapCore {
                 retire(page);
                 if page.used.get() == 0 {
                     self.release_page(page);
-                } else if page.used.get() <= wake(page) {
+                } else if page.used.get() <= page.wake.get() {
                     self.list_available(page);
                 }
             }
@@ -576,15 +589,6 @@ impl HeapCore {
     }
 }
 
-/// A full page becomes available again when this many blocks are left in use:
-/// an eighth must be free, so that looking through a page for its young
-/// objects costs at most eight times their number.
-#[inline]
-fn wake(page: &Page) -> u32 {
-    let capacity = page.capacity.get();
-    capacity - capacity.div_ceil(8)
-}
-
 fn retire(page: &Page) {
     page.clear(CURRENT);
     page.used.set(page.used.get() - 1);
@@ -596,7 +600,7 @@ fn unsafe_ref(page: *const Page) -> Option<&'static Page> {
     unsafe { page.as_ref() }
 }
 
-#[inline]
+#[inline(always)]
 fn pop(page: &Page) -> Option<NonNull<Header>> {
     let block = NonNull::new(page.free.get())?;
     // SAFETY: members of a free list are free blocks of the page.

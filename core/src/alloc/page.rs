@@ -57,6 +57,10 @@ pub(crate) struct Page {
     /// Live blocks, plus one while the page is current.
     pub(crate) used: Cell<u32>,
     pub(crate) capacity: Cell<u32>,
+    /// A full page becomes available again when this many blocks are left in
+    /// use: an eighth must be free, so that looking through a page for its
+    /// young objects costs at most eight times their number.
+    pub(crate) wake: Cell<u32>,
     /// Bytes from the start that were ever cut into blocks.
     pub(crate) carved_bytes: Cell<u32>,
     /// Weak-reference lists by block index; null until one is needed.
@@ -113,7 +117,9 @@ impl Page {
         self.free.set(ptr::null_mut());
         self.info.set(info);
         self.block_bytes.set(block_bytes as u32);
-        self.capacity.set((PAGE_BYTES / block_bytes) as u32);
+        let capacity = (PAGE_BYTES / block_bytes) as u32;
+        self.capacity.set(capacity);
+        self.wake.set(capacity - capacity.div_ceil(8));
         self.used.set(0);
         self.carved_bytes.set(0);
         self.weak_lists.set(ptr::null_mut());
@@ -209,6 +215,24 @@ pub(crate) unsafe fn core_of(header: *const Header) -> *mut HeapCore {
             (*Prefix::of(header)).core
         } else {
             (*super::arena::page_of(header)).core.get()
+        }
+    }
+}
+
+/// Heap and type of an object.
+///
+/// # Safety
+/// 1. `header` belongs to an object of a heap that is alive.
+#[inline]
+pub(crate) unsafe fn owner_of(header: *const Header) -> (*mut HeapCore, &'static TypeInfo) {
+    // SAFETY: duty 1.
+    unsafe {
+        if (*header).has(crate::gc::header::PREFIXED) {
+            let prefix = Prefix::of(header);
+            ((*prefix).core, (*prefix).info)
+        } else {
+            let page = super::arena::page_of(header);
+            ((*page).core.get(), &*(*page).info.get())
         }
     }
 }

@@ -12,7 +12,7 @@ pub(crate) const CLASSES: usize = FINE + 12;
 #[inline]
 pub(crate) const fn class_of(bytes: usize) -> usize {
     if bytes <= FINE_MAX {
-        return (bytes + GRANULE - 1) / GRANULE - 1 + (bytes == 0) as usize;
+        return bytes.saturating_sub(1) / GRANULE;
     }
     // Four steps between powers of two: the two bits below the top one.
     let top = (bytes - 1).ilog2() as usize; // 2^top <= bytes-1 < 2^(top+1)

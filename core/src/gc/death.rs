@@ -104,7 +104,8 @@ unsafe fn die<T: Trace>(header: *mut Header) {
             die_any(header);
             return;
         }
-        let core = (*page_of(header)).core.get();
+        let page = page_of(header);
+        let core = (*page).core.get();
         if std::mem::needs_drop::<T>() {
             if !enter(core, header) {
                 return;
@@ -116,10 +117,12 @@ unsafe fn die<T: Trace>(header: *mut Header) {
                 let info = TypeInfo::of::<T>();
                 guarded(&*core, "drop", info, || value.drop_in_place());
             }
-            free(&*core, header, T::HOLDS);
+            uncount(&*core, T::HOLDS);
+            (*core).give_block(&*page, header.cast());
             leave(core);
         } else {
-            free(&*core, header, T::HOLDS);
+            uncount(&*core, T::HOLDS);
+            (*core).give_block(&*page, header.cast());
             HeapCore::destroy_if_abandoned(core);
         }
     }
@@ -146,10 +149,7 @@ unsafe fn enter(core: *mut HeapCore, header: *mut Header) -> bool {
         (*header).word.set(0);
         let depth = (*core).depth.get();
         if depth >= NESTING {
-            (*core)
-                .deferred
-                .borrow_mut()
-                .push(NonNull::new_unchecked(header));
+            defer(&*core, header);
             return false;
         }
         (*core).depth.set(depth + 1);
@@ -157,32 +157,45 @@ unsafe fn enter(core: *mut HeapCore, header: *mut Header) -> bool {
     true
 }
 
-/// Ends a death; the outermost one works off the queue.
+#[cold]
+#[inline(never)]
+unsafe fn defer(core: &HeapCore, header: *mut Header) {
+    // SAFETY: the caller's header is not null.
+    let header = unsafe { NonNull::new_unchecked(header) };
+    core.deferred.borrow_mut().push(header);
+    core.attention.set(true);
+}
+
+/// Ends a death; the outermost one sees to what waits.
 #[inline]
 unsafe fn leave(core: *mut HeapCore) {
     // SAFETY: the core is not destroyed before the depth is back at 0.
     unsafe {
         let depth = (*core).depth.get() - 1;
-        if depth == 0 {
-            work_off_queue(&*core);
-            (*core).depth.set(0);
-            HeapCore::destroy_if_abandoned(core);
+        if depth == 0 && (*core).attention.get() {
+            attend(core);
         } else {
             (*core).depth.set(depth);
         }
     }
 }
 
-#[inline]
-fn work_off_queue(core: &HeapCore) {
-    while let Some(header) = next_deferred(core) {
-        // SAFETY: queued objects have count 0 and wait for exactly this; the
-        // depth is 1 here, so nothing else works on the queue.
-        unsafe { bury(core, header.as_ptr()) };
+/// Works off the queue; destroys the heap when that was its last object.
+#[cold]
+#[inline(never)]
+unsafe fn attend(core: *mut HeapCore) {
+    // SAFETY: queued objects have count 0 and wait for exactly this; the depth
+    // is 1 until the queue is empty, so nothing else works on it.
+    unsafe {
+        while let Some(header) = next_deferred(&*core) {
+            bury(&*core, header.as_ptr());
+        }
+        (*core).attention.set((*core).closed.get());
+        (*core).depth.set(0);
+        HeapCore::destroy_if_abandoned(core);
     }
 }
 
-#[inline]
 fn next_deferred(core: &HeapCore) -> Option<NonNull<Header>> {
     core.deferred.borrow_mut().pop()
 }
@@ -268,19 +281,23 @@ pub(crate) unsafe fn drop_value(
     }
 }
 
-/// Frees the block and keeps the counts of objects.
+/// Frees the block and keeps the young count.
 ///
 /// # Safety
 /// 1. The value is dropped and nobody refers to the object.
 #[inline]
 pub(crate) unsafe fn free(core: &HeapCore, header: *mut Header, holds: bool) {
+    uncount(core, holds);
+    // SAFETY: duty 1.
+    unsafe { core.give_object(header) };
+}
+
+#[inline]
+fn uncount(core: &HeapCore, holds: bool) {
     if holds {
         core.young_count
             .set(core.young_count.get().saturating_sub(1));
-        core.containers.set(core.containers.get() - 1);
     }
-    // SAFETY: duty 1.
-    unsafe { core.give_object(header) };
 }
 
 /// Runs user code; a panic is recorded and goes no further.

@@ -41,16 +41,6 @@ impl<H: Trace, E: Trace> Gc<Tailed<H, E>> {
             items::<H, E>(self.header(), bytes)
         }
     }
-
-    /// The first `len` items, without looking up the block's size.
-    ///
-    /// # Safety
-    /// 1. The object was made with at least `len` items.
-    #[inline]
-    pub(crate) unsafe fn tail_of(&self, len: usize) -> &[E] {
-        // SAFETY: duty 1; a handle keeps the block alive.
-        unsafe { std::slice::from_raw_parts(first::<H, E>(self.header()), len) }
-    }
 }
 
 // SAFETY: never used for tracing: blocks with a tail have tables of their own

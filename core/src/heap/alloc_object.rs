@@ -21,12 +21,20 @@ impl Heap {
     /// # Panics
     /// When memory is out, the heap's limit is reached or the heap is closed;
     /// see [`Heap::try_alloc`].
-    #[inline]
+    #[inline(always)]
     pub fn alloc<T: Trace>(&self, value: T) -> Gc<T> {
-        match self.try_alloc(value) {
-            Ok(object) => object,
-            Err(error) => no_room(&error),
+        let core = self.core();
+        if T::HOLDS {
+            core.count_allocation();
         }
+        let info = TypeInfo::of::<T>();
+        let layout = const { Layout::new::<GcBox<T>>() };
+        let room = match core.take_cached(info, layout) {
+            Some(header) => Room { header, flags: 0 },
+            None => core.take_or_panic(info, layout, T::HOLDS),
+        };
+        // SAFETY: the block is ours and fits.
+        unsafe { core.settle(room, value) }
     }
 
     /// Fallible [`Heap::alloc`].
@@ -200,7 +208,7 @@ unsafe fn describe_unborn(header: *const Header, layout: Layout, flags: u32) -> 
 impl HeapCore {
     /// Counts one more object that can hold references and collects first
     /// when that is due.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn count_allocation(&self) {
         let count = self.young_count.get() + 1;
         self.young_count.set(count);
@@ -253,20 +261,36 @@ impl HeapCore {
         Ok(header)
     }
 
-    #[inline]
     fn alloc_uncounted<T: Trace>(&self, value: T) -> Result<Gc<T>, AllocError> {
-        let info = TypeInfo::of::<T>();
-        let room = self.take_object(info, Layout::new::<GcBox<T>>());
-        let Room { header, flags } = match room {
+        match self.take_object(TypeInfo::of::<T>(), Layout::new::<GcBox<T>>()) {
+            // SAFETY: the block is ours and fits.
+            Ok(room) => Ok(unsafe { self.settle(room, value) }),
+            Err(error) => Err(self.uncount(T::HOLDS, error)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_or_panic(&self, info: &'static TypeInfo, layout: Layout, holds: bool) -> Room {
+        match self.take_object_slow(info, layout) {
             Ok(room) => room,
-            Err(error) => return Err(self.uncount(T::HOLDS, error)),
-        };
-        // SAFETY: the block is ours and fits; the value comes before the
-        // header's word, which makes it visible.
+            Err(error) => no_room(&self.uncount(holds, error)),
+        }
+    }
+
+    /// Moves a value into its room. The value comes before the header's word,
+    /// which makes it visible.
+    ///
+    /// # Safety
+    /// 1. The room was taken for a `GcBox<T>` and is not used yet.
+    #[inline(always)]
+    unsafe fn settle<T: Trace>(&self, room: Room, value: T) -> Gc<T> {
+        let raw = room.header.as_ptr();
+        // SAFETY: duty 1.
         unsafe {
-            GcBox::<T>::value_ptr(header.as_ptr()).write(value);
-            self.bear(header.as_ptr(), info, flags);
-            Ok(Gc::from_header(header.as_ptr()))
+            GcBox::<T>::value_ptr(raw).write(value);
+            self.bear(raw, TypeInfo::of::<T>(), room.flags);
+            Gc::from_header(raw)
         }
     }
 
@@ -280,10 +304,9 @@ impl HeapCore {
     }
 
     /// Writes the header of a newborn: from here on it exists.
-    #[inline]
+    #[inline(always)]
     unsafe fn bear(&self, header: *mut Header, info: &'static TypeInfo, flags: u32) {
         let newborn = if info.holds {
-            self.containers.set(self.containers.get() + 1);
             Header::container()
         } else {
             Header::leaf()

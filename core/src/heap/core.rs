@@ -10,7 +10,7 @@ use super::roots::RootTable;
 use super::surface::{DebugFlags, Hooks};
 use crate::alloc::arena::{Arena, PAGE_BYTES};
 use crate::alloc::blocks::{self, CacheLine, Pools};
-use crate::alloc::page::{IN_SUSPECT, Page};
+use crate::alloc::page::{IN_SUSPECT, Page, PageKind, describe};
 use crate::alloc::prefix::Prefix;
 use crate::gc::handle::GcAny;
 use crate::gc::header::{Header, Mark};
@@ -30,6 +30,8 @@ pub(crate) struct HeapCore {
     pub(crate) trigger: Cell<usize>,
     pub(crate) depth: Cell<u32>,
     pub(crate) closed: Cell<bool>,
+    /// The outermost death has more to do: a queue, or a closed heap.
+    pub(crate) attention: Cell<bool>,
     pub(crate) collecting: Cell<bool>,
     pub(crate) mode: Mode,
     pub(crate) deferred: RefCell<Vec<NonNull<Header>>>,
@@ -70,8 +72,6 @@ pub(crate) struct HeapCore {
     pub(crate) long_lived_pending: Cell<usize>,
     /// Objects promoted by the running collection.
     pub(crate) promoted: Cell<usize>,
-    /// Objects that can hold references.
-    pub(crate) containers: Cell<usize>,
     pub(crate) stats: Cell<[GenerationStats; 3]>,
     pub(crate) records: RefCell<Records>,
     pub(crate) hooks: Hooks,
@@ -92,6 +92,7 @@ impl HeapCore {
             trigger: Cell::new(usize::MAX),
             depth: Cell::new(0),
             closed: Cell::new(false),
+            attention: Cell::new(false),
             collecting: Cell::new(false),
             mode: settings.mode,
             deferred: RefCell::default(),
@@ -121,7 +122,6 @@ impl HeapCore {
             long_lived_total: Cell::new(0),
             long_lived_pending: Cell::new(0),
             promoted: Cell::new(0),
-            containers: Cell::new(0),
             stats: Cell::default(),
             records: RefCell::new(Records::new()),
             hooks: Hooks::default(),
@@ -163,6 +163,7 @@ impl HeapCore {
             return;
         }
         self.closed.set(true);
+        self.attention.set(true);
         self.update_trigger();
         self.hooks.clear();
         let garbage = std::mem::take(&mut *self.garbage.borrow_mut());
@@ -302,6 +303,26 @@ impl HeapCore {
         self.each_page(|page| page.headers().for_each(&mut visit));
         let registered: Vec<*mut Header> = self.registry.borrow().concat();
         registered.into_iter().for_each(visit);
+    }
+
+    /// Objects that can hold references. O(pages).
+    pub(crate) fn containers(&self) -> usize {
+        let mut count: usize = self.registry.borrow()[..LEAVES].iter().map(Vec::len).sum();
+        self.each_page(|page| {
+            count += match page.kind.get() {
+                // SAFETY: typed pages have a type; headers of carved blocks
+                // are initialised, and those of live objects have a type.
+                PageKind::Typed => unsafe {
+                    usize::from((*page.info.get()).holds) * page.live() as usize
+                },
+                // SAFETY: as above.
+                PageKind::Mixed => page.headers().fold(0, |sum, header| unsafe {
+                    sum + usize::from(!(*header).is_vacant() && describe(header).0.holds)
+                }),
+                PageKind::Buffers | PageKind::Unused => 0,
+            };
+        });
+        count
     }
 
     // --- the registry: objects outside pages --------------------------------

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 
 use super::Heap;
-use crate::gc::handle::Gc;
+use crate::gc::handle::{Gc, GcAny};
 use crate::gc::header::Header;
 use crate::gc::trace::Trace;
 
@@ -75,6 +75,16 @@ impl Heap {
             heap: self.clone(),
             index,
         }
+    }
+
+    /// The declared roots, by name and object.
+    pub fn roots(&self) -> Vec<(String, GcAny)> {
+        let table = self.core().roots.borrow();
+        table
+            .named()
+            // SAFETY: a declared root holds a count of its object.
+            .map(|(name, header)| (name.to_owned(), unsafe { GcAny::share(header.as_ptr()) }))
+            .collect()
     }
 }
 

@@ -262,11 +262,9 @@ fn check_objects(core: &HeapCore, report: &mut VerifyReport) -> Checked {
         }
     });
     failed?;
-    ensure(containers == core.containers.get(), || {
-        format!(
-            "{containers} containers live, {} counted",
-            core.containers.get()
-        )
+    ensure(containers == core.containers(), || {
+        let counted = core.containers();
+        format!("{containers} containers live, {counted} by pages")
     })
 }
 

@@ -64,7 +64,7 @@ impl HeapCore {
             _ => {
                 self.long_lived_pending.set(0);
                 self.long_lived_total
-                    .set(self.containers.get().saturating_sub(trash));
+                    .set(self.containers().saturating_sub(trash));
             }
         }
     }

@@ -8,7 +8,7 @@ use super::super::header::{
 use super::super::trace::{Edge, Visitor};
 use super::promote::untracks_by_now;
 use super::work::Work;
-use crate::alloc::page::core_of;
+use crate::alloc::page::owner_of;
 
 /// Trial deletion: takes one off the copied count of each candidate that an
 /// edge reaches, and makes candidates of what the closure reaches first.
@@ -51,12 +51,16 @@ impl Subtract<'_> {
         let excluded = (scratch & GENERATION_MASK).cast_signed() > self.work.oldest
             || scratch & UNTRACKED != 0
             || header.word.get() & IMMORTAL != 0;
-        // SAFETY: as above.
-        if excluded || unsafe { core_of(target.as_ptr()) }.cast_const() != self.work.core {
+        if excluded {
             return;
         }
         // SAFETY: as above.
-        if unsafe { untracks_by_now(target.as_ptr()) } {
+        let (core, info) = unsafe { owner_of(target.as_ptr()) };
+        if core.cast_const() != self.work.core {
+            return;
+        }
+        // SAFETY: as above.
+        if info.untracks_in.is_some() && unsafe { untracks_by_now(target.as_ptr()) } {
             header.set(UNTRACKED);
             return;
         }
