@@ -52,5 +52,5 @@ pub use heap::records::{CollectionRecord, GenerationStats, Info, Memory, Phase};
 pub use heap::roots::Root;
 pub use heap::surface::{CallbackId, DebugFlags};
 pub use inspect::audit::{Audit, Finding, FindingClass};
-pub use inspect::census::TypeCount;
+pub use inspect::census::{EdgeCount, TypeCount};
 pub use inspect::verify::{VerifyError, VerifyReport};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::alloc::page::describe;
+use crate::gc::collector::visitors::each_edge;
 use crate::heap::Heap;
 
 /// Live objects of one type.
@@ -16,7 +17,40 @@ pub struct TypeCount {
     pub bytes: u64,
 }
 
+/// References from objects of one type to objects of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeCount {
+    /// The Rust name of the type that refers.
+    pub holder: &'static str,
+    /// The Rust name of the type referred to.
+    pub held: &'static str,
+    /// References counted, repeats included.
+    pub edges: u64,
+}
+
 impl Heap {
+    /// References between live objects by the two types, in the order of their
+    /// names. O(objects + edges); moves no count.
+    pub fn edge_census(&self) -> Vec<EdgeCount> {
+        let mut by_names: BTreeMap<(&'static str, &'static str), u64> = BTreeMap::new();
+        self.core().each_object(|object| {
+            // SAFETY: enumerated objects are live, and so is what they refer to.
+            unsafe {
+                let holder = describe(object.as_ptr()).0.name();
+                each_edge(object.as_ptr(), |target| {
+                    let held = describe(target.as_ptr()).0.name();
+                    *by_names.entry((holder, held)).or_default() += 1;
+                });
+            }
+        });
+        let row = |((holder, held), edges)| EdgeCount {
+            holder,
+            held,
+            edges,
+        };
+        by_names.into_iter().map(row).collect()
+    }
+
     /// Live objects and bytes by type, most bytes first. O(objects).
     pub fn census(&self) -> Vec<TypeCount> {
         let mut by_name: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
