@@ -21,11 +21,14 @@ pub(crate) trait Subject {
     /// Collects fully and counts.
     fn count(&mut self) -> Counted;
 
-    /// The type that holds most objects of a type.
-    fn holder(&self, _type_name: &str) -> Option<String> {
-        None
+    /// References by holding and held type.
+    fn edges(&self) -> Edges {
+        Edges::new()
     }
 }
+
+/// References by held and holding type.
+pub(crate) type Edges = BTreeMap<(String, String), u64>;
 
 /// All that was counted at one quiet moment.
 #[derive(Clone, Debug, Default)]
@@ -57,12 +60,19 @@ impl<F: FnMut()> Subject for Probed<'_, F> {
         counted
     }
 
-    fn holder(&self, type_name: &str) -> Option<String> {
-        self.probe.holder(type_name)
+    fn edges(&self) -> Edges {
+        let edge = |(holder, held, count)| ((held, holder), count);
+        self.probe.edges().into_iter().map(edge).collect()
     }
 }
 
 impl<F> Probed<'_, F> {
+    /// Whether growth under this name is meant: named in full, or by the last part of its path.
+    fn is_expected(&self, name: &str) -> bool {
+        let last = name.rsplit("::").next().unwrap_or(name);
+        self.expected.contains(name) || self.expected.contains(last)
+    }
+
     /// The counters of what is alive. Objects are counted rather than blocks where both are known.
     fn count_live(&self, counted: &mut Counted) {
         let counters = self.probe.counters();
@@ -78,7 +88,7 @@ impl<F> Probed<'_, F> {
                 name if name.starts_with(LIVE_PREFIX) => Series::Type(name.to_owned()),
                 _ => continue,
             };
-            if !self.expected.contains(&counter.name) {
+            if !self.is_expected(&counter.name) {
                 counted.snapshot.insert(series, counter.value);
             }
         }
@@ -87,7 +97,7 @@ impl<F> Probed<'_, F> {
     /// The census; a type that may grow is taken out of the totals as well.
     fn count_types(&self, counted: &mut Counted) {
         for (name, objects, bytes) in self.probe.census() {
-            if self.expected.contains(&name) {
+            if self.is_expected(&name) {
                 take_out(&mut counted.snapshot, &Series::Objects, objects);
                 take_out(&mut counted.snapshot, &Series::Bytes, bytes);
             } else {
@@ -102,7 +112,7 @@ impl<F> Probed<'_, F> {
 
     fn count_audit(&self, counted: &mut Counted) {
         for finding in self.probe.audit() {
-            if self.expected.contains(&finding.type_name) {
+            if self.is_expected(&finding.type_name) {
                 continue;
             }
             match LeakClass::series_of(&finding) {

@@ -9,9 +9,6 @@ use super::{AuditFinding, Counter, Probe};
 /// Collections in a row at most, while finalizers keep making more garbage.
 const COLLECTIONS: usize = 8;
 
-/// So many objects of a type are asked who holds them.
-const ASKED: usize = 4;
-
 /// The exact counters of one or several heaps, as if they were one.
 #[derive(Clone)]
 pub struct HeapProbe {
@@ -27,6 +24,24 @@ impl HeapProbe {
 
     fn sum(&self, count: impl Fn(&Heap) -> usize) -> u64 {
         self.heaps.iter().map(|heap| count(heap) as u64).sum()
+    }
+}
+
+impl HeapProbe {
+    /// Every declared root: no finding by itself, but one more in each iteration is a leak.
+    fn pinned(&self) -> Vec<AuditFinding> {
+        let roots = self.heaps.iter().flat_map(Heap::roots);
+        let pinned = |(_, object): (String, GcAny)| AuditFinding {
+            class: "native pin".to_owned(),
+            type_name: object.type_name().to_owned(),
+            address: object.address() as u64,
+            // Without the handle that is looked through here.
+            stored: object.ref_count() as u64 - 1,
+            incoming: 0,
+            declared: 1,
+            surplus: 0,
+        };
+        roots.map(pinned).collect()
     }
 }
 
@@ -81,27 +96,18 @@ impl Probe for HeapProbe {
             declared: finding.declared,
             surplus: finding.surplus,
         };
-        findings.map(found).collect()
+        findings.map(found).chain(self.pinned()).collect()
     }
 
-    /// Asks the youngest objects of the type, because what leaks was added last.
-    fn holder(&self, type_name: &str) -> Option<String> {
-        let mut holders: BTreeMap<&'static str, usize> = BTreeMap::new();
-        for heap in &self.heaps {
-            let objects = heap.objects(None).unwrap_or_default();
-            let youngest = objects
-                .iter()
-                .filter(|object| object.type_name() == type_name)
-                .rev()
-                .take(ASKED);
-            for holder in youngest.flat_map(|object| heap.referrers(object)) {
-                *holders.entry(GcAny::type_name(&holder)).or_default() += 1;
-            }
+    fn edges(&self) -> Vec<(String, String, u64)> {
+        let mut edges: BTreeMap<(&'static str, &'static str), u64> = BTreeMap::new();
+        for count in self.heaps.iter().flat_map(Heap::edge_census) {
+            *edges.entry((count.holder, count.held)).or_default() += count.edges;
         }
-        holders
-            .into_iter()
-            .max_by_key(|(_, times)| *times)
-            .map(|(name, _)| name.to_owned())
+        let row = |((holder, held), count): ((&str, &str), u64)| {
+            (holder.to_owned(), held.to_owned(), count)
+        };
+        edges.into_iter().map(row).collect()
     }
 }
 

@@ -72,8 +72,8 @@ pub trait Probe {
         Vec::new()
     }
 
-    /// Name of the type that holds most objects of a type, when that can be told.
-    fn holder(&self, _type_name: &str) -> Option<String> {
-        None
+    /// References by holding and held type. Empty when references are not known.
+    fn edges(&self) -> Vec<(String, String, u64)> {
+        Vec::new()
     }
 }
