@@ -88,18 +88,6 @@ impl Heap {
     }
 }
 
-impl Heap {
-    /// The declared roots: name and object, in no particular order.
-    pub fn roots(&self) -> Vec<(String, GcAny)> {
-        let roots = self.core().roots.borrow();
-        let handle = |(name, header): (&str, NonNull<Header>)| {
-            // SAFETY: a declared root holds a count of its object.
-            (name.to_owned(), unsafe { GcAny::share(header.as_ptr()) })
-        };
-        roots.named().map(handle).collect()
-    }
-}
-
 impl<T: Trace> Deref for Root<T> {
     type Target = Gc<T>;
     fn deref(&self) -> &Gc<T> {
