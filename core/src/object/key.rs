@@ -56,7 +56,13 @@ pub(crate) enum Match {
 /// Compares a stored key with the one looked for; identity is equality.
 #[inline]
 pub(crate) fn compare(stored: &Value, wanted: &Value) -> Match {
-    if stored.is(wanted) || equal_atoms(stored, wanted) {
+    if stored.is(wanted) {
+        return Match::Yes;
+    }
+    if stored.as_small().is_some() && wanted.as_small().is_some() {
+        return Match::No;
+    }
+    if equal_atoms(stored, wanted) {
         Match::Yes
     } else if asks(stored) || asks(wanted) {
         Match::Ask
@@ -73,7 +79,20 @@ fn asks(value: &Value) -> bool {
 }
 
 /// The hash of a key. Runs the hash hook of instances.
+#[inline]
 pub(crate) fn hash_of(value: &Value) -> u64 {
+    if value.is_kind(Kind::Str) {
+        // SAFETY: the kind says so; `value` keeps the string.
+        u64::from(unsafe { Str::hash_of(value.header()) })
+    } else if let Some(int) = value.as_small() {
+        hash::of_int(int)
+    } else {
+        hash_of_other(value)
+    }
+}
+
+#[inline(never)]
+fn hash_of_other(value: &Value) -> u64 {
     match value.as_tuple() {
         None => hash_of_item(value),
         Some(tuple) => hash_of_tuple(&tuple),

@@ -82,7 +82,11 @@ impl List {
     /// # Panics
     /// When the heap has no room.
     pub fn repeat(heap: &Heap, value: &Value, n: usize) -> Gc<List> {
-        List::from_iter(heap, std::iter::repeat_n(value, n).cloned())
+        let mut items = HeapVec::with_capacity(heap, n);
+        for _ in 0..n {
+            items.push_within_capacity(value.clone());
+        }
+        List::around(heap, items)
     }
 
     fn around(heap: &Heap, items: HeapVec<Value>) -> Gc<List> {

@@ -23,7 +23,8 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 
 use super::{Class, Dict, Float, Function, Generator, Instance, Int, List, Str, Tuple};
-use crate::gc::handle::{Gc, GcAny, release, retain};
+use crate::gc::death;
+use crate::gc::handle::{Gc, GcAny, retain};
 use crate::gc::header::Header;
 use crate::gc::trace::{Edge, Trace, Visitor};
 use crate::heap::Heap;
@@ -374,9 +375,38 @@ impl Clone for Value {
 impl Drop for Value {
     #[inline]
     fn drop(&mut self) {
-        if !self.is_immediate() {
-            // SAFETY: a live object; the count given up is this value's.
-            unsafe { release(self.header().as_ptr()) };
+        if self.is_immediate() {
+            return;
+        }
+        // SAFETY: a live object: this value has a count of it.
+        let word = unsafe { &self.header().as_ref().word };
+        let less = word.get().wrapping_sub(1);
+        if less.cast_signed() > 0 {
+            word.set(less);
+        } else {
+            // SAFETY: this value's count is given up here.
+            unsafe { self.release_slow(word.get()) };
+        }
+    }
+}
+
+impl Value {
+    /// The decrement that is not a plain store; the kind saves looking the
+    /// type up.
+    ///
+    /// # Safety
+    /// 1. The value is not used again, and `word` is its object's.
+    #[inline(never)]
+    unsafe fn release_slow(&self, word: u32) {
+        let header = self.header().as_ptr();
+        // SAFETY: duty 1; the kind is the object's type.
+        unsafe {
+            match self.bits() & KIND_MASK {
+                k if k == Kind::Float as usize => death::release_slow::<Float>(header, word),
+                k if k == Kind::List as usize => death::release_slow::<List>(header, word),
+                k if k == Kind::Dict as usize => death::release_slow::<Dict>(header, word),
+                _ => death::release_slow_any(header, word),
+            }
         }
     }
 }

@@ -26,7 +26,7 @@ fn names(n: usize) -> Vec<String> {
 
 #[test]
 fn a_slots_instance_is_a_header_a_class_and_its_fields() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     for (fields, bytes) in [(0, 16), (1, 32), (2, 32), (4, 48), (8, 80)] {
         let class = Class::builder(&heap, "S").slots(names(fields)).build();
         // Rare types live in mixed pages first, whose blocks are wider.
@@ -38,7 +38,7 @@ fn a_slots_instance_is_a_header_a_class_and_its_fields() {
 
 #[test]
 fn a_settled_inline_instance_is_one_small_block() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     for (fields, bytes) in [(1, 32), (2, 48), (4, 64), (8, 96)] {
         let class = Class::builder(&heap, "D").dict().build();
         let all: Vec<_> = (0..200).map(|_| filled(&heap, &class, fields)).collect();
@@ -51,7 +51,7 @@ fn a_settled_inline_instance_is_one_small_block() {
 
 #[test]
 fn a_plain_dict_instance_has_a_dict_from_the_beginning() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let class = Class::builder(&heap, "P").plain_dict().build();
     let instances: Vec<_> = (0..100).map(|_| filled(&heap, &class, 2)).collect();
     let instance = &instances[99];
@@ -62,7 +62,7 @@ fn a_plain_dict_instance_has_a_dict_from_the_beginning() {
 
 #[test]
 fn unset_slots_are_attribute_errors() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let class = Class::builder(&heap, "Point").slots(["x", "y"]).build();
     let point = Class::instantiate(&class, &heap);
     let (x, z) = (Str::intern(&heap, "x"), Str::intern(&heap, "z"));
@@ -83,7 +83,7 @@ fn unset_slots_are_attribute_errors() {
 
 #[test]
 fn slot_names_are_checked() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let build = |slots: &[&str]| {
         Class::builder(&heap, "C")
             .slots(slots.iter().copied())
@@ -112,7 +112,7 @@ fn slot_names_are_checked() {
 
 #[test]
 fn slots_are_inherited_and_their_values_die_with_the_instance() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let base = Class::builder(&heap, "Base").slots(["f0", "f1"]).build();
     let open = Class::builder(&heap, "Open").base(&base).build();
     let leaf = Class::builder(&heap, "Leaf")
@@ -155,7 +155,7 @@ fn slots_are_inherited_and_their_values_die_with_the_instance() {
 
 #[test]
 fn key_sharing_holds_for_thirty_names_and_is_lost_by_the_next() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let class = Class::builder(&heap, "Wide").build();
     let instance = filled(&heap, &class, MAX_SHARED_NAMES);
     assert!(!instance.has_dict());
@@ -177,7 +177,7 @@ fn key_sharing_holds_for_thirty_names_and_is_lost_by_the_next() {
 
 #[test]
 fn names_set_in_another_order_keep_sharing_and_their_own_order() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let class = Class::builder(&heap, "Ordered").build();
     let mut random = fastrand::Rng::with_seed(8);
     for _ in 0..100 {
@@ -204,7 +204,7 @@ fn names_set_in_another_order_keep_sharing_and_their_own_order() {
 /// The model of an open instance: names and values in order of insertion.
 #[test]
 fn open_instances_agree_with_a_model_in_every_form() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let base = Class::builder(&heap, "Base").slots(["s0", "s1"]).build();
     let inline = Class::builder(&heap, "Inline").base(&base).build();
     let plain = Class::builder(&heap, "Plain")
@@ -276,7 +276,7 @@ fn open_instances_agree_with_a_model_in_every_form() {
 
 #[test]
 fn dict_and_instance_see_each_others_writes() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let class = Class::builder(&heap, "Both").build();
     let instance = filled(&heap, &class, 2);
     let dict = instance.dict(&heap).expect("open");
@@ -303,7 +303,7 @@ fn dict_and_instance_see_each_others_writes() {
 
 #[test]
 fn a_late_name_costs_early_instances_a_dict_and_later_ones_nothing() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let class = Class::builder(&heap, "Late").build();
     let settled: Vec<_> = (0..100).map(|_| filled(&heap, &class, 2)).collect();
     let late: Vec<Gc<Str>> = (0..3)
@@ -329,7 +329,7 @@ fn a_late_name_costs_early_instances_a_dict_and_later_ones_nothing() {
 
 #[test]
 fn cycles_through_slots_values_dict_and_class_are_collected() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let slots = Class::builder(&heap, "S").slots(["f0"]).build();
     let inline = Class::builder(&heap, "I").build();
     let plain = Class::builder(&heap, "P").plain_dict().build();
@@ -371,7 +371,7 @@ fn cycles_through_slots_values_dict_and_class_are_collected() {
 
 #[test]
 fn methods_are_found_along_the_bases() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let base = Class::builder(&heap, "Base")
         .method("double", |call| {
             let n = call.arguments[0].as_int().unwrap_or(0);
@@ -410,7 +410,7 @@ thread_local! {
 
 #[test]
 fn a_finalizer_runs_once_with_its_attributes_and_may_resurrect() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let class = Class::builder(&heap, "Phoenix")
         .slots(["name", "nest"])
         .finalizer(|this| {

@@ -10,7 +10,7 @@ const STACK_BYTES: usize = 512 << 10;
 /// a collection finds, and collects it.
 fn chain_dies(wrap: fn(&Heap, Value) -> Value) {
     let work = move || {
-        let heap = Heap::builder().enabled(false).build();
+        let heap = crate::builder().enabled(false).build();
         let mut top = wrap(&heap, Value::NONE);
         for _ in 1..LENGTH {
             top = wrap(&heap, top);

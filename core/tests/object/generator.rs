@@ -40,7 +40,7 @@ struct Setup {
 
 impl Setup {
     fn new() -> Setup {
-        let heap = Heap::new();
+        let heap = crate::heap();
         Setup {
             local: Value::from(List::new(&heap)),
             exits: Rc::default(),
@@ -174,7 +174,7 @@ impl Frame for Reentrant {
 
 #[test]
 fn reentry_is_an_error_and_a_collection_meanwhile_keeps_the_frame() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let seen: Rc<RefCell<Vec<_>>> = Rc::default();
     let frame = Reentrant {
         me: RefCell::default(),
@@ -242,7 +242,7 @@ impl Frame for Panics {
 
 #[test]
 fn a_panic_in_the_frame_ends_the_generator() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let local = Value::from(List::new(&heap));
     let generator = Generator::new(&heap, Panics(local.clone()));
     let step = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| generator.next(&heap)));
@@ -254,7 +254,7 @@ fn a_panic_in_the_frame_ends_the_generator() {
 
 #[test]
 fn the_frame_is_inside_the_object() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let all: Vec<_> = (0..100)
         .map(|_| Generator::from_fn(&heap, (0_i64, 0_i64), |_, _| None))
         .collect();
@@ -286,7 +286,7 @@ fn locals_that_drop_use_the_finished_generator() {
             Step::Return(Value::NONE)
         }
     }
-    let heap = Heap::new();
+    let heap = crate::heap();
     let (slot, ran) = (Rc::new(RefCell::new(None)), Rc::new(Cell::new(false)));
     let late = Late(slot.clone(), heap.clone(), ran.clone());
     let generator = Generator::new(&heap, Holder { late });

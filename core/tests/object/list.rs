@@ -18,7 +18,7 @@ fn cpython_capacities(appends: usize) -> Vec<usize> {
 #[test]
 fn a_million_appends_grow_as_in_cpython() {
     const APPENDS: usize = 1_000_000;
-    let heap = Heap::new();
+    let heap = crate::heap();
     let list = List::new(&heap);
     let mut capacities = vec![list.capacity()];
     for n in 0..APPENDS {
@@ -37,7 +37,7 @@ fn a_million_appends_grow_as_in_cpython() {
 
 #[test]
 fn a_list_is_32_bytes_and_its_items() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let list = List::new(&heap);
     assert_eq!(Gc::erase(list.clone()).size(), 32);
     assert_eq!(size_of(&Value::from(&list)), 32);
@@ -47,7 +47,7 @@ fn a_list_is_32_bytes_and_its_items() {
 
 #[test]
 fn popping_below_half_gives_memory_back() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let list = List::from_iter(&heap, (0..100).map(Value::small));
     assert_eq!(list.capacity(), 100);
     let mut capacities = Vec::new();
@@ -63,7 +63,7 @@ fn popping_below_half_gives_memory_back() {
 
 #[test]
 fn exact_capacities_stay_exact() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     assert_eq!(List::repeat(&heap, &Value::TRUE, 10).capacity(), 10);
     assert_eq!(List::with_capacity(&heap, 7).capacity(), 7);
     let list = List::new(&heap);
@@ -73,7 +73,7 @@ fn exact_capacities_stay_exact() {
 
 #[test]
 fn operations_agree_with_a_vector() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let list = List::new(&heap);
     let mut model: Vec<i64> = Vec::new();
     let mut random = fastrand::Rng::with_seed(11);
@@ -112,7 +112,7 @@ fn operations_agree_with_a_vector() {
 
 #[test]
 fn a_list_in_itself_is_one_object_of_garbage() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let list = List::new(&heap);
     list.push(&heap, Value::from(&list));
     list.push(&heap, Value::from(&list));
@@ -123,7 +123,7 @@ fn a_list_in_itself_is_one_object_of_garbage() {
 
 #[test]
 fn clear_leaves_a_usable_list_to_the_finalizers_it_runs() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let list = List::new(&heap);
     let class = Class::builder(&heap, "Pusher")
         .slots(["list"])
@@ -152,7 +152,7 @@ fn clear_leaves_a_usable_list_to_the_finalizers_it_runs() {
 
 #[test]
 fn a_failed_growth_changes_nothing() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let list = List::from_iter(&heap, (0..4).map(Value::small));
     heap.fail_allocations_after(Some(0));
     assert!(list.try_push(&heap, Value::small(4)).is_err());

@@ -5,7 +5,7 @@ use exuvia_core::{Gc, Heap};
 
 #[test]
 fn interning_gives_one_string_per_text() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let a = Str::intern(&heap, "name");
     let b = Str::intern(&heap, &["na", "me"].concat());
     assert!(Gc::ptr_eq(&a, &b));
@@ -16,7 +16,7 @@ fn interning_gives_one_string_per_text() {
 
 #[test]
 fn an_interned_string_dies_with_its_last_handle() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let kept = Str::intern(&heap, "kept");
     let gone = Str::intern(&heap, "gone");
     assert_eq!(interned_count(&heap), 2);
@@ -33,7 +33,7 @@ fn an_interned_string_dies_with_its_last_handle() {
 
 #[test]
 fn the_table_of_interned_strings_agrees_with_a_set() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let mut held: Vec<Gc<Str>> = Vec::new();
     let mut random = fastrand::Rng::with_seed(3);
     for _ in 0..20_000 {
@@ -57,7 +57,7 @@ fn the_table_of_interned_strings_agrees_with_a_set() {
 
 #[test]
 fn interned_strings_survive_their_heap_and_die_quietly() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let string = Str::intern(&heap, "late");
     drop(heap);
     assert_eq!(string.as_str(), "late");
@@ -65,7 +65,7 @@ fn interned_strings_survive_their_heap_and_die_quietly() {
 
 #[test]
 fn short_strings_are_small_and_long_ones_whole() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let short = Str::new(&heap, "thirteen char");
     assert_eq!(size_of(&Value::from(short)), 32);
     let long = "é".repeat(20_000);
@@ -76,7 +76,7 @@ fn short_strings_are_small_and_long_ones_whole() {
 
 #[test]
 fn a_tuple_keeps_its_items_and_drops_each_once() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let item = Value::str(&heap, "shared");
     let tuple = Tuple::new(&heap, vec![item.clone(); 5].into_iter());
     assert_eq!(ref_count(&item), 6);
@@ -90,7 +90,7 @@ fn a_tuple_keeps_its_items_and_drops_each_once() {
 
 #[test]
 fn tuples_of_atoms_are_untracked_by_a_collection() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let atoms = Value::from(Tuple::new(
         &heap,
         [Value::small(1), Value::str(&heap, "a")].into_iter(),
@@ -106,7 +106,7 @@ fn tuples_of_atoms_are_untracked_by_a_collection() {
 
 #[test]
 fn a_panicking_iterator_leaves_no_tuple_behind() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let item = Value::str(&heap, "kept");
     let items = (0..4).map(|n| {
         if n == 3 {
@@ -124,7 +124,7 @@ fn a_panicking_iterator_leaves_no_tuple_behind() {
 
 #[test]
 fn attribute_names_that_are_not_interned_mean_the_same_attribute() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let class = Class::builder(&heap, "Named").build();
     let instance = Class::instantiate(&class, &heap);
     let loose = Str::new(&heap, "loose");

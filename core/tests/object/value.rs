@@ -18,7 +18,7 @@ fn a_value_is_8_bytes_and_so_is_an_optional_one() {
 
 #[test]
 fn ints_are_immediate_up_to_61_bits_and_whole_beyond() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let edge = 1_i64 << 60;
     for int in [
         0,
@@ -68,7 +68,7 @@ fn singletons_are_themselves_and_nothing_else() {
 
 #[test]
 fn numbers_and_strings_compare_by_value_and_the_rest_by_identity() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     assert_eq!(Value::TRUE, Value::small(1));
     assert_eq!(Value::float(&heap, 1.0), Value::small(1));
     assert_ne!(Value::float(&heap, 1.5), Value::small(1));
@@ -88,7 +88,7 @@ fn numbers_and_strings_compare_by_value_and_the_rest_by_identity() {
 
 #[test]
 fn every_type_of_object_makes_the_round_trip_through_a_value() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let class = Class::builder(&heap, "Point").slots(["x"]).build();
     let list = List::new(&heap);
     let weak = WeakRef::new(&list);
@@ -129,7 +129,7 @@ fn every_type_of_object_makes_the_round_trip_through_a_value() {
 
 #[test]
 fn a_weak_value_upgrades_while_its_referent_lives() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let list = List::new(&heap);
     let weak = Value::from(Gc::downgrade(&list));
     let shared = WeakRef::new(&list);
@@ -158,7 +158,7 @@ impl Callback for Count {
 
 #[test]
 fn a_weak_value_outside_the_trash_calls_back_once() {
-    let heap = Heap::new();
+    let heap = crate::heap();
     let calls = Rc::new(Cell::new(0));
     let list = List::new(&heap);
     list.push(&heap, Value::from(&list));

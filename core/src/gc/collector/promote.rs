@@ -105,7 +105,8 @@ pub(super) unsafe fn untrack_survivor(object: NonNull<Header>, generation: usize
 }
 
 /// Whether an object that skipped examination would be untracked by now: a
-/// tuple that survived a collection and holds nothing tracked.
+/// tuple that survived a collection, or a dict that reached the oldest
+/// generation, and holds nothing tracked.
 ///
 /// # Safety
 /// 1. `header` belongs to a live object.
@@ -115,7 +116,10 @@ pub(crate) unsafe fn untracks_by_now(header: *const Header) -> bool {
         let generation = (*header).generation();
         generation > 0
             && generation != FROZEN
-            && describe(header).0.untracks_in == Some(0)
+            && describe(header)
+                .0
+                .untracks_in
+                .is_some_and(|least| generation >= least)
             && holds_nothing_tracked(header)
     }
 }
