@@ -4,7 +4,7 @@ use exuvia_reports::compare::{Comparison, Row, RowVerdict, Verdict, compare};
 use exuvia_reports::config::Config;
 use exuvia_reports::fixture::{self, Fixture};
 use exuvia_reports::gate::GateOptions;
-use exuvia_reports::record::{Depth, LeakVerdict, Record, Status};
+use exuvia_reports::record::{Better, Depth, LeakVerdict, Record, Status};
 use std::path::Path;
 
 fn gate(base: &Record, head: &Record) -> Comparison {
@@ -162,6 +162,33 @@ fn simulated_cycles_are_shown_and_do_not_vote() {
     );
     assert_eq!(comparison.exit_code(), 0);
     assert_eq!(comparison.counts.silent.regressed, 1);
+}
+
+#[test]
+fn a_heap_metric_that_is_no_exact_count_or_has_no_direction_does_not_vote() {
+    let record = |scale: f64| {
+        let mut record = fixture::record();
+        let mut pause = record.measurements[4].clone();
+        pause.metric = "heap/pause_ns".to_owned();
+        pause.value = Some(100.0 * scale);
+        pause.exact = false;
+        let mut shape = pause.clone();
+        shape.metric = "heap/shape".to_owned();
+        shape.exact = true;
+        shape.better = Better::None;
+        record.measurements.extend([pause, shape]);
+        record
+    };
+    let comparison = gate(&record(1.0), &record(5.0));
+    assert_eq!(comparison.exit_code(), 0);
+    let verdict = |metric: &str| {
+        let row = comparison.rows.iter().find(|r| r.metric == metric).unwrap();
+        (row.verdict, row.votes)
+    };
+    assert_eq!(verdict("heap/pause_ns"), (RowVerdict::Regressed, false));
+    assert_eq!(verdict("heap/shape"), (RowVerdict::Unclear, false));
+    let asked = "[[limit]]\nmetric = \"heap/pause_ns\"\nvotes = true\n";
+    assert_eq!(configured(&record(1.0), &record(5.0), asked).exit_code(), 1);
 }
 
 #[test]
@@ -394,6 +421,11 @@ fn the_model_name_of_an_equally_featured_processor_moves_no_count() {
         .find(|r| r.instrument == "time")
         .unwrap();
     assert_eq!((time.verdict, time.votes), (RowVerdict::Unclear, false));
+    assert!(
+        time.reason.contains("CPU (Example CPU 9000 in the base"),
+        "{}",
+        time.reason
+    );
 }
 
 #[test]
@@ -509,6 +541,20 @@ fn a_quick_run_against_a_full_baseline_judges_what_both_have() {
         3,
         "at equal depth a lost parameter is missing"
     );
+}
+
+#[test]
+fn an_instrument_that_another_depth_left_out_of_a_case_is_missing() {
+    let mut base = fixture::record();
+    base.depth = Depth::Full;
+    let mut head = fixture::record();
+    head.planned[0].instruments.retain(|i| i != "heap");
+    let case = head.planned[0].case();
+    head.measurements
+        .retain(|m| m.case() != case || m.instrument != "heap");
+    let comparison = gate(&base, &head);
+    assert_eq!(comparison.exit_code(), 3);
+    assert_eq!(comparison.worst_row().unwrap().case(), case);
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn lost_metrics(pairing: &Pairing<'_>) -> Lost {
     lost
 }
 
-/// Leak verdicts of the base for cases that the head neither judged nor planned.
+/// Leak verdicts of the base for cases that the head did not judge.
 fn lost_verdicts(pairing: &Pairing<'_>, lost: &mut Lost) {
     let judged: BTreeSet<CaseKey> = pairing.head.leaks.iter().map(|l| l.case()).collect();
     let before: BTreeSet<CaseKey> = pairing
@@ -64,13 +64,6 @@ fn lost_verdicts(pairing: &Pairing<'_>, lost: &mut Lost) {
         .map(|l| l.case())
         .collect();
     for case in before.difference(&judged) {
-        let planned = pairing
-            .planned
-            .get(case)
-            .is_some_and(|i| i.contains("leaks"));
-        if planned {
-            continue; // silent_instruments reports it
-        }
         if out_of_scope(pairing, case, "leaks") {
             lost.out_of_scope += 1;
         } else {
