@@ -95,12 +95,12 @@ pub(crate) struct EndLabel {
     pub(crate) paint: Paint,
 }
 
-/// Room that end labels need at the right, at most a third of the picture.
+/// Room that end labels need at the right, at most four tenths of the picture.
 pub(crate) fn right_gutter<'a>(labels: impl Iterator<Item = &'a str>) -> f64 {
     let widest = labels
         .map(|l| text::width(l, SMALL, true))
         .fold(0.0, f64::max);
-    (widest + 14.0).min(WIDTH / 3.0)
+    (widest + 14.0).min(WIDTH * 0.4)
 }
 
 /// Writes labels beside `frame`, apart from each other, with a thin leader where one had to move.

@@ -87,7 +87,7 @@ impl Scale {
     /// A linear axis with air above, from zero unless that would flatten the data.
     pub fn linear_padded(values: &[f64], unit: &str) -> Result<Scale, ChartError> {
         let (low, high) = extent(values)?;
-        if low >= 0.0 && low < 0.75 * high {
+        if low >= 0.0 && high > 0.0 && (low < 0.75 * high || low == high) {
             return Ok(Scale {
                 low: 0.0,
                 high: high * 1.04,
@@ -168,7 +168,7 @@ impl Scale {
 
     fn linear_ticks(&self) -> Vec<(f64, String)> {
         let scaled = format::Scale::of(self.high.abs().max(self.low.abs()), self.tick_unit());
-        let step = round_step((self.high - self.low) / scaled.divisor / 3.0) * scaled.divisor;
+        let step = round_step((self.high - self.low) / scaled.divisor / 4.0) * scaled.divisor;
         let first = (self.low / step).ceil();
         (0..8)
             .map(|i| (first + f64::from(i)) * step)
@@ -252,7 +252,9 @@ fn tick_label(value: f64, scaled: &format::Scale) -> String {
         return "0".to_owned();
     }
     let size = (value / scaled.divisor).abs();
-    let number = if (1e-3..1e6).contains(&size) {
+    let number = if (1000.0..1e6).contains(&size) && size.fract() == 0.0 {
+        format::exact(size)
+    } else if (1e-3..1e6).contains(&size) {
         let digits = format!("{size:.3}");
         digits
             .trim_end_matches('0')

@@ -76,6 +76,15 @@ impl Timeline {
         Scale::linear_padded(&ys, &self.unit)
     }
 
+    /// A few blocks are the ticks themselves.
+    fn x_ticks(&self, scale: &Scale) -> Vec<(f64, String)> {
+        if self.boundaries.is_empty() || self.boundaries.len() > 8 {
+            return scale.ticks();
+        }
+        let label = |x: &f64| (*x, show(*x, &self.x_unit));
+        self.boundaries.iter().map(label).collect()
+    }
+
     fn end_names(&self) -> Vec<String> {
         let level = |l: &Level| format!("{} {}", l.name, show(l.value, &self.unit));
         let names = self.levels.iter().map(level);
@@ -126,7 +135,7 @@ impl Chart for Timeline {
             bottom: BOTTOM,
         };
         axis::vertical(&canvas, frame, &y)?;
-        axis::horizontal(&canvas, frame, &x, &x.ticks())?;
+        axis::horizontal(&canvas, frame, &x, &self.x_ticks(&x))?;
         axis::names(&canvas, frame, &axis_name(&self.y_name, &y), &self.x_name)?;
         let plane = canvas.plane(frame, x.clone(), y.clone());
         for boundary in &self.boundaries {

@@ -32,7 +32,7 @@ pub(super) fn render(model: &Model<'_>) -> Markup {
                     h1 { (cmp.sentence()) }
                 }
                 @if let Some(row) = cmp.worst_row() { (worst(model, row)) }
-                @for note in &cmp.notes { p .note { (words::marked(note)) } }
+                @for note in &cmp.notes { p .note { (words::sentence(note)) } }
                 (advice(model))
                 (counts(cmp))
             }
@@ -61,7 +61,7 @@ fn worst_sentence(row: &Row) -> Markup {
             strong { (metric) " " (words::change(row)) }
             ", limit " (words::limit(row.limit, &row.unit)) "."
         } @else {
-            strong { (metric) } ": " (words::marked(&row.reason))
+            strong { (metric) } ": " (words::marked(&row.reason)) "."
         }
     }
 }

@@ -148,7 +148,7 @@ fn bars(
         return None;
     }
     let title = finding(metric, &bars, sample);
-    let detail = detail(sample, &cases, metric, &params);
+    let detail = detail(sample, &cases);
     let unit = sample_unit(&cases, metric);
     Some(Bars {
         caption: Caption { title, detail },
@@ -229,19 +229,15 @@ fn finding(metric: &str, bars: &[Bar], sample: &Measurement) -> String {
 }
 
 /// Statistic, samples, interval and parameters.
-fn detail(sample: &Measurement, cases: &[&Case<'_>], metric: &str, params: &Params) -> String {
-    let with_base = cases.iter().any(|c| {
-        let (head, base) = (c.head.get(metric), c.base.get(metric));
-        head.and_then(|m| m.measured()) != base.and_then(|m| m.measured()) && base.is_some()
-    });
-    let mut parts = vec![statistic(sample)];
-    if let Some(case) = cases.first().filter(|_| !params.is_empty()) {
-        parts.push(words::params(&case.key));
-    }
-    if with_base {
-        parts.push("grey: baseline".to_owned());
-    }
-    parts.join(" · ")
+fn detail(sample: &Measurement, cases: &[&Case<'_>]) -> String {
+    let params = cases
+        .first()
+        .map(|c| words::params(&c.key))
+        .filter(|p| !p.is_empty());
+    std::iter::once(statistic(sample))
+        .chain(params)
+        .collect::<Vec<_>>()
+        .join(" · ")
 }
 
 fn statistic(sample: &Measurement) -> String {

@@ -14,7 +14,11 @@ pub(super) fn render(model: &Model<'_>, figures: &Figures) -> Markup {
             @if model.workloads.is_empty() {
                 p .lead { "No workload was measured, so no question has an answer yet." }
             } @else {
-                p .lead { "What each workload asks, and what its variants cost. A variant keeps its colour everywhere; × is against the smallest." }
+                p .lead {
+                    "What each workload asks, and what its variants cost. A variant keeps its colour everywhere; "
+                    "× is against the smallest. Whiskers and bands are intervals."
+                    @if model.cmp.has_base { " A thin grey bar is the baseline, where it differs." }
+                 }
                 @for (i, workload) in model.workloads.iter().enumerate() {
                     @if i == 0 || model.workloads[i - 1].group() != workload.group() {
                         h3 .group { bdi { (workload.group()) } }

@@ -64,11 +64,19 @@ pub(super) fn value(value: f64, unit: &str, exact: bool) -> String {
     if !exact {
         return show(value, unit);
     }
-    let unit = match unit {
-        "instructions" | "" => String::new(),
-        unit => format!(" {unit}"),
+    let (counted, per) = unit.split_once('/').unwrap_or((unit, ""));
+    let counted = match counted
+        .strip_suffix('s')
+        .filter(|_| value == 1.0 && counted.len() > 2)
+    {
+        Some(one) => one,
+        None => counted,
     };
-    glued(format!("{}{unit}", format::exact(value)))
+    let slash = if per.is_empty() { "" } else { "/" };
+    match unit {
+        "instructions" | "" => format::exact(value),
+        _ => glued(format!("{} {counted}{slash}{per}", format::exact(value))),
+    }
 }
 
 /// A scaled value with its unit unless it is a plain count, kept on one line.
@@ -165,16 +173,22 @@ pub(super) fn badge(of: RowVerdict) -> Markup {
     html! { span class={ "v v-" (class) } { (sign(&class)) (verdict(of)) } }
 }
 
-/// A sentence of the comparison: first letter large, what stands in backticks as code.
-pub(super) fn marked(sentence: &str) -> Markup {
+/// Words of the comparison; what stands in backticks is code.
+pub(super) fn marked(words: &str) -> Markup {
     html! {
-        @for (i, part) in sentence.split('`').enumerate() {
-            @if i % 2 == 1 { code { (part) } } @else if i == 0 { (capital(part)) } @else { (part) }
+        @for (i, part) in words.split('`').enumerate() {
+            @if i % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
 }
 
-fn capital(text: &str) -> String {
+/// The same as a sentence: first letter large, a full stop at the end.
+pub(super) fn sentence(words: &str) -> Markup {
+    html! { (marked(&capital(words))) @if !words.ends_with('.') { "." } }
+}
+
+/// The text with its first letter large.
+pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|c| c.to_uppercase().to_string());
     first.unwrap_or_default() + letters.as_str()
@@ -216,6 +230,10 @@ mod tests {
     fn exact_counts_keep_every_digit() {
         assert_eq!(value(1_234_567.0, "instructions", true), "1,234,567");
         assert_eq!(value(152.0, "B", true), "152\u{a0}B");
+        assert_eq!(
+            value(1.0, "objects/iteration", true),
+            "1\u{a0}object/iteration"
+        );
         assert_eq!(value(1234.5, "ns", false), "1.23\u{a0}µs");
     }
 
