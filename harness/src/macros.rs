@@ -27,6 +27,7 @@ macro_rules! main {
 
         fn main() -> ::std::process::ExitCode {
             let program = $crate::cli::Program {
+                package: env!("CARGO_PKG_NAME"),
                 manifest_dir: env!("CARGO_MANIFEST_DIR"),
                 count: __exuvia_counting::COUNT,
             };

@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use exuvia_reports::record::Depth;
@@ -81,6 +82,9 @@ pub(crate) struct RunArgs {
     /// Part K of N of all cases; `auto` reads the usual variables of CI matrices and job arrays.
     #[arg(long, value_name = "K/N")]
     pub(crate) shard: Option<String>,
+    /// Stops a measured process after so many seconds [default: 60 with --quick, else 300, with --full 900].
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u64>,
     /// Prints the record.
     #[arg(long)]
     pub(crate) json: bool,
@@ -102,6 +106,7 @@ impl RunArgs {
             depth: self.depth(),
             instruments: self.instruments.clone(),
             filter: Filter::new(self.filter.filter.clone()),
+            timeout: self.timeout.map(Duration::from_secs),
             shard: self
                 .shard
                 .as_deref()
@@ -182,9 +187,8 @@ pub(crate) struct GateArgs {
 pub(crate) enum BaselineCommand {
     /// Saves a record under a name.
     Save {
-        /// The name; letters, digits, `-`, `_` and `.`.
-        #[arg(default_value = "main")]
-        name: String,
+        /// The name [default: that of the record's depth, quick, main or full].
+        name: Option<String>,
         /// The record [default: target/exuvia/run.json].
         #[arg(long)]
         run: Option<PathBuf>,
@@ -197,9 +201,8 @@ pub(crate) enum BaselineCommand {
     },
     /// Takes the values of a record for the saved baseline, because its changes are meant.
     Accept {
-        /// The name.
-        #[arg(default_value = "main")]
-        name: String,
+        /// The name [default: that of the record's depth, quick, main or full].
+        name: Option<String>,
         /// The record [default: target/exuvia/run.json].
         #[arg(long)]
         run: Option<PathBuf>,

@@ -79,6 +79,7 @@ pub(crate) fn list_as_tests(suite: &Suite) {
         instruments: vec!["time".to_owned()],
         filter: Filter::default(),
         shard: None,
+        timeout: None,
     };
     for case in Plan::new(suite, &selection).cases(Instrument::Time) {
         println!("{case}: test");

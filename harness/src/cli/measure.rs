@@ -8,7 +8,7 @@ use exuvia_reports::record::{LeakVerdict, Record, Status as RowStatus};
 
 use super::args::{FilterArgs, RunArgs};
 use super::place::Place;
-use super::{Program, Status, UsageError, front};
+use super::{Program, Status, UsageError, judge};
 use crate::Suite;
 use crate::run::count::Target;
 use crate::run::filter::Filter;
@@ -43,7 +43,7 @@ pub(crate) fn run_and_report(
 ) -> anyhow::Result<Status> {
     let measured = run(program, suite, place, args)?;
     let out = place.out(args.out.as_deref());
-    front::report_on(place, &out.join("run.json"), None, &out)?;
+    judge::report_on(place, &out.join("run.json"), None, &out)?;
     Ok(measured)
 }
 
@@ -72,17 +72,22 @@ fn setup(
     if Plan::new(suite, &selection).jobs.is_empty() {
         return Err(UsageError::no_match(&selection.filter).into());
     }
+    Ok(Setup {
+        target: target_of(program, place)?,
+        out: out.to_owned(),
+        selection,
+    })
+}
+
+/// This executable in its package, or in the current folder where the package is not at hand.
+pub(crate) fn target_of(program: Program, place: &Place) -> anyhow::Result<Target> {
     let exe = std::env::current_exe().context("cannot find the path of this executable")?;
     let manifest_dir = if Path::new(program.manifest_dir).is_dir() {
         place.manifest_dir.clone()
     } else {
         std::env::current_dir()?
     };
-    Ok(Setup {
-        target: Target { exe, manifest_dir },
-        out: out.to_owned(),
-        selection,
-    })
+    Ok(Target { exe, manifest_dir })
 }
 
 /// Runs each case once: the answer of a test runner.
@@ -98,6 +103,7 @@ pub(crate) fn check(
         instruments: vec!["time".to_owned()],
         filter: Filter::new(args.filter.clone()),
         shard: None,
+        timeout: None,
     };
     let setup = setup(
         program,
@@ -118,7 +124,7 @@ pub(crate) fn check(
 }
 
 /// Failed rows could not be measured; missing ones were said and are the gate's business.
-fn status_of(record: &Record) -> Status {
+pub(crate) fn status_of(record: &Record) -> Status {
     let failed = record
         .measurements
         .iter()

@@ -10,10 +10,17 @@
 //! judged.
 
 mod args;
+mod build;
+mod doctor;
 mod front;
+mod init;
+mod judge;
+mod leaks;
 mod list;
 mod measure;
 mod place;
+mod profile;
+mod revision;
 mod shard;
 
 use std::process::ExitCode;
@@ -23,12 +30,14 @@ use clap::Parser;
 use crate::Suite;
 use crate::run::filter::Filter;
 use args::{Cli, Command, FilterArgs, RunArgs};
-pub use front::{Extra, Frontend};
+pub use front::Frontend;
 use place::Place;
 
 /// What [`crate::main!`] knows about the bench target it is expanded in.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
+    /// Name of its package.
+    pub package: &'static str,
     /// Folder of its package.
     pub manifest_dir: &'static str,
     /// Runs the group that iai-callgrind's macro expanded there; nothing without the feature `instructions`.
@@ -131,7 +140,7 @@ fn told(result: anyhow::Result<Status>) -> ExitCode {
 }
 
 fn command(program: Program, suite: &Suite, args: Vec<String>) -> anyhow::Result<Status> {
-    let place = Place::new(program.manifest_dir);
+    let place = Place::new(program.package, program.manifest_dir);
     match Invocation::of(args) {
         Invocation::ListTests => {
             list::list_as_tests(suite);
@@ -168,6 +177,8 @@ fn subcommand(
         Command::List(args) => list::list(suite, &args),
         Command::Run(args) => measure::run(program, suite, place, &args),
         Command::Check(args) => measure::check(program, suite, place, &args, false),
+        Command::Leaks(args) => leaks::leaks(program, suite, place, &args),
+        Command::Profile(args) => profile::profile(program, suite, place, &args),
         other => front::on_records(place, other),
     }
 }

@@ -11,7 +11,9 @@ pub(crate) const CALLER_VARIABLE: &str = "EXUVIA_CALLER_DIR";
 /// Where the measured package, its workspace and the caller are.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
-    /// The package of the bench target.
+    /// Name of the measured package.
+    pub(crate) package: String,
+    /// Its folder.
     pub(crate) manifest_dir: PathBuf,
     /// The folder that holds the lock file.
     pub(crate) root: PathBuf,
@@ -19,14 +21,15 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The place of the package at `manifest_dir`.
-    pub(crate) fn new(manifest_dir: &str) -> Self {
+    /// The place of `package` at `manifest_dir`.
+    pub(crate) fn new(package: &str, manifest_dir: &str) -> Self {
         let manifest_dir = PathBuf::from(manifest_dir);
         let root = manifest_dir
             .ancestors()
             .find(|folder| folder.join("Cargo.lock").is_file());
         let root = root.unwrap_or(&manifest_dir).to_owned();
         Self {
+            package: package.to_owned(),
             manifest_dir,
             root,
             caller: caller(),

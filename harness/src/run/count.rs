@@ -57,6 +57,19 @@ pub(crate) struct Counted {
     pub(crate) instructions: u64,
     pub(crate) estimated_cycles: Option<u64>,
     pub(crate) phases: PhaseCounts,
+    /// Callgrind's output files.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Why a case was not counted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CountError {
+    /// The case itself said that it went wrong: counting it again changes nothing.
+    #[error("{0}")]
+    Failed(String),
+    /// There is no result; another case of the group may have ended it.
+    #[error("{0}")]
+    Lost(String),
 }
 
 /// Counts the requests in one group; `home` is emptied first. One result per request, in their order.
@@ -65,7 +78,7 @@ pub(crate) fn count(
     requests: &[Request],
     home: &Path,
     timeout: Duration,
-) -> io::Result<Vec<Result<Counted, String>>> {
+) -> io::Result<Vec<Result<Counted, CountError>>> {
     remove_stale(home)?;
     let plan = write_plan(home, requests)?;
     let bin = link_runner(home, &target.exe)?;
@@ -152,53 +165,63 @@ fn counted(
     planned: &PlannedCount,
     summary: Option<&Value>,
     group_failure: &str,
-) -> Result<Counted, String> {
+) -> Result<Counted, CountError> {
     let stdout = std::fs::read_to_string(&planned.stdout).unwrap_or_default();
     let report = ChildReport::find(&stdout);
     if let Some(failure) = report.as_ref().and_then(|report| report.failure.clone()) {
-        return Err(failure);
+        return Err(CountError::Failed(failure));
     }
-    let profile = summary
-        .and_then(|summary| summary.pointer("/profiles/0"))
-        .ok_or_else(|| {
-            let own = std::fs::read_to_string(&planned.stderr).unwrap_or_default();
-            let own = own
-                .lines()
-                .rfind(|line| !line.trim().is_empty())
-                .map(|line| format!(" | {line}"));
-            format!("{group_failure}{}", own.unwrap_or_default())
-        })?;
-    let report = report.ok_or("the counted process ended without a report")?;
-    let metric = |name: &str| {
-        profile.pointer(&format!(
-            "/summaries/total/summary/Callgrind/{name}/metrics/Left/Int"
-        ))
+    let profile = summary.and_then(|summary| summary.pointer("/profiles/0"));
+    let profile =
+        profile.ok_or_else(|| CountError::Lost(with_last_words(group_failure, &planned.stderr)))?;
+    let lost = |message: &str| CountError::Lost(message.to_owned());
+    let report = report.ok_or_else(|| lost("the counted process ended without a report"))?;
+    let number = |name: &str| {
+        let pointer = format!("/summaries/total/summary/Callgrind/{name}/metrics/Left/Int");
+        profile.pointer(&pointer).and_then(Value::as_u64)
     };
-    let number = |name: &str| metric(name).and_then(Value::as_u64);
-    let instructions = number("Ir").ok_or("the summary of the counted run holds no `Ir`")?;
+    let instructions =
+        number("Ir").ok_or_else(|| lost("the summary of the counted run holds no `Ir`"))?;
     if instructions == 0 {
-        return Err("nothing was counted: was the executable built without symbols? `debug = true` in [profile.bench]".to_owned());
+        return Err(CountError::Failed(NOTHING_COUNTED.to_owned()));
     }
-    let phases = phases_of(profile)
-        .map_err(|error| format!("callgrind's output cannot be read: {error}"))?;
+    let files = files_of(profile);
+    let phases = phases_of(&files)
+        .map_err(|error| lost(&format!("callgrind's output cannot be read: {error}")))?;
     Ok(Counted {
         report,
         instructions,
         estimated_cycles: number("EstimatedCycles"),
         phases,
+        files,
     })
 }
 
-/// Phases summed over the output files (one per thread that was counted).
-fn phases_of(profile: &Value) -> io::Result<PhaseCounts> {
+const NOTHING_COUNTED: &str = "nothing was counted: was the executable built without symbols? `debug = true` in [profile.bench]";
+
+fn with_last_words(failure: &str, stderr: &Path) -> String {
+    let own = std::fs::read_to_string(stderr).unwrap_or_default();
+    let own = own
+        .lines()
+        .rfind(|line| !line.trim().is_empty())
+        .map(|line| format!(" | {line}"));
+    format!("{failure}{}", own.unwrap_or_default())
+}
+
+/// Callgrind's output files, one per thread that was counted.
+fn files_of(profile: &Value) -> Vec<PathBuf> {
     let paths = profile
         .get("out_paths")
         .and_then(Value::as_array)
         .into_iter()
         .flatten();
+    paths.filter_map(Value::as_str).map(PathBuf::from).collect()
+}
+
+fn phases_of(files: &[PathBuf]) -> io::Result<PhaseCounts> {
     let mut sum: PhaseCounts = None;
-    for path in paths.filter_map(Value::as_str) {
-        if let Some(counts) = phases::read(Path::new(path))? {
+    for file in files {
+        if let Some(counts) = phases::read(file)? {
             let sum = sum.get_or_insert_default();
             sum.iter_mut()
                 .zip(counts)

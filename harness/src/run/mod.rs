@@ -30,7 +30,7 @@ use crate::exec::{Instrument, Request};
 use crate::{CaseId, Suite};
 use assemble::{Answer, Answers};
 use child::Limits;
-use count::{Counted, Target};
+use count::{CountError, Counted, Target};
 use plan::{Plan, Selection};
 use progress::Progress;
 
@@ -166,13 +166,16 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn timeout(&self, instrument: Instrument) -> Duration {
-        let seconds = match (self.setup.selection.depth, instrument) {
-            (Depth::Quick, _) => 60,
-            (Depth::Default, _) => 300,
-            (Depth::Full, _) => 900,
+    fn timeout(&self) -> Duration {
+        let of_depth = match self.setup.selection.depth {
+            Depth::Quick => 60,
+            Depth::Default => 300,
+            Depth::Full => 900,
         };
-        Duration::from_secs(seconds)
+        self.setup
+            .selection
+            .timeout
+            .unwrap_or(Duration::from_secs(of_depth))
     }
 
     fn side_by_side(
@@ -214,7 +217,7 @@ impl<'a> Runner<'a> {
         }
         let home = home.display().to_string();
         let limits = Limits {
-            timeout: self.timeout(instrument),
+            timeout: self.timeout(),
             memory_bytes: self.memory_bytes,
         };
         let request = self.request(case, instrument);
@@ -238,7 +241,7 @@ impl<'a> Runner<'a> {
         let watch = |case: &CaseId| {
             let request = self.request(case, instrument);
             let limits = Limits {
-                timeout: self.timeout(instrument),
+                timeout: self.timeout(),
                 memory_bytes: self.memory_bytes,
             };
             let answer = memory::watch(&self.setup.target, &request, limits).map(Box::new);
@@ -272,42 +275,38 @@ impl<'a> Runner<'a> {
 
     fn count_group(&self, name: &str, cases: &[CaseId]) -> Vec<(CaseId, Result<Counted, String>)> {
         let first = self.count_cases(name, cases);
-        let again = |(case, counted): (CaseId, Result<Counted, String>)| {
+        let again = |(case, counted): (&CaseId, Result<Counted, CountError>)| {
             let counted = match counted {
-                Err(_) if cases.len() > 1 => {
+                Err(CountError::Lost(_)) if cases.len() > 1 => {
                     let alone = self.count_cases(
                         &format!("{name}-{}", case.file_name()),
-                        std::slice::from_ref(&case),
+                        std::slice::from_ref(case),
                     );
                     alone
                         .into_iter()
                         .next()
-                        .map_or_else(|| Err("was not counted".to_owned()), |(_, counted)| counted)
+                        .unwrap_or_else(|| Err(CountError::Lost("was not counted".to_owned())))
                 }
                 counted => counted,
             };
-            self.progress.done(&case, counted.as_ref().err());
-            (case, counted)
+            let counted = counted.map_err(|error| error.to_string());
+            self.progress.done(case, counted.as_ref().err());
+            (case.clone(), counted)
         };
-        first.into_iter().map(again).collect()
+        cases.iter().zip(first).map(again).collect()
     }
 
-    fn count_cases(&self, name: &str, cases: &[CaseId]) -> Vec<(CaseId, Result<Counted, String>)> {
+    fn count_cases(&self, name: &str, cases: &[CaseId]) -> Vec<Result<Counted, CountError>> {
         let requests: Vec<_> = cases
             .iter()
             .map(|case| self.request(case, Instrument::Instructions))
             .collect();
         let home = self.setup.out.join("callgrind").join(name);
-        let timeout =
-            self.timeout(Instrument::Instructions) * u32::try_from(cases.len()).unwrap_or(1);
-        let counted =
-            count::count(&self.setup.target, &requests, &home, timeout).unwrap_or_else(|error| {
-                cases
-                    .iter()
-                    .map(|_| Err(format!("callgrind cannot be started: {error}")))
-                    .collect()
-            });
-        cases.iter().cloned().zip(counted).collect()
+        let timeout = self.timeout() * u32::try_from(cases.len()).unwrap_or(1);
+        count::count(&self.setup.target, &requests, &home, timeout).unwrap_or_else(|error| {
+            let cannot = CountError::Failed(format!("callgrind cannot be started: {error}"));
+            cases.iter().map(|_| Err(cannot.clone())).collect()
+        })
     }
 
     fn answer_of(&self, case: &CaseId, counted: Result<Counted, String>) -> Answer {

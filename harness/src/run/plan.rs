@@ -17,6 +17,8 @@ pub(crate) struct Selection {
     pub(crate) filter: Filter,
     /// This part (from 1) of so many.
     pub(crate) shard: Option<(u64, u64)>,
+    /// The longest one measured process may take, instead of the depth's own limit.
+    pub(crate) timeout: Option<std::time::Duration>,
 }
 
 /// The instruments a user can name.
@@ -187,6 +189,7 @@ mod tests {
                 instruments,
                 filter: Filter::default(),
                 shard: None,
+                timeout: None,
             },
         )
     }
@@ -218,6 +221,7 @@ mod tests {
             instruments: vec![],
             filter: Filter::default(),
             shard,
+            timeout: None,
         };
         let whole = Plan::new(&suite(), &selection(None)).jobs.len();
         let parts: usize = (1..=3)

@@ -248,6 +248,12 @@ impl Workload {
         self.rss
     }
 
+    /// Whether runs are checked against an expected checksum.
+    #[must_use]
+    pub fn expects(&self) -> bool {
+        self.expected.is_some()
+    }
+
     /// Every point of the parameter space, the first parameter slowest.
     #[must_use]
     pub fn points(&self) -> Vec<Vec<(String, u64)>> {

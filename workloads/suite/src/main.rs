@@ -1,2 +1,10 @@
 //! The command line of the built-in suite.
-fn main() {}
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use exuvia_harness::cli::Frontend;
+
+fn main() -> ExitCode {
+    Frontend::new("exuvia-suite", env!("CARGO_MANIFEST_DIR")).main()
+}

@@ -1,0 +1,101 @@
+//! `init`: the four files a crate needs to be measured.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::args::InitArgs;
+use super::place::Place;
+use super::{Status, UsageError};
+
+const BENCH: &str = r#"//! What is measured: `cargo bench`, or `cargo exuvia run --quick`.
+use exuvia_harness::{Alloc, Workload};
+
+#[global_allocator]
+static ALLOC: Alloc = Alloc::system();
+
+fn sum(w: &mut Workload) {
+    w.ask("Is a sorted copy any faster to sum?");
+    w.param("n", [100, 10_000]).seed(7).ops(|p| p["n"]);
+    w.expect(|p| p["n"] * (p["n"] - 1) / 2);
+    w.variant("shuffled", |p, rng| { let mut v: Vec<u64> = (0..p["n"]).collect(); rng.shuffle(&mut v); v }, |v| v.iter().sum());
+    w.variant("sorted", |p, _| (0..p["n"]).collect::<Vec<u64>>(), |v| v.iter().sum());
+}
+
+exuvia_harness::main!(sum);
+"#;
+
+const ALIAS: &str = "[alias]\nexuvia = \"bench --bench exuvia --\"\n";
+
+const CONFIG: &str = "# Limits of the gate. Without any: 0.3 % of instructions, 0 bytes, blocks, objects and leaks.\n";
+
+const WORKFLOW: &str = r"name: exuvia
+on: [push, pull_request]
+jobs:
+  measure:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: sudo apt-get update && sudo apt-get install --yes valgrind
+      - run: cargo exuvia run --quick
+      - run: cargo exuvia gate --allow-no-base
+      - uses: actions/upload-artifact@v4
+        if: always()
+        with:
+          name: exuvia
+          path: target/exuvia/report.*
+";
+
+const MANIFEST: &str = r#"
+[dev-dependencies]
+exuvia-harness = { version = "0.1", features = ["full"] }
+
+[[bench]]
+name = "exuvia"
+harness = false
+
+[profile.bench]
+codegen-units = 1
+debug = true
+"#;
+
+/// Writes what is not there yet; existing files are left alone and named.
+pub(crate) fn init(place: &Place, args: &InitArgs) -> anyhow::Result<Status> {
+    let folder = place.given(args.folder.as_deref().unwrap_or(Path::new(".")));
+    if !folder.join("Cargo.toml").is_file() {
+        return Err(UsageError::Other(format!(
+            "{} holds no Cargo.toml; run `cargo init` first",
+            folder.display()
+        ))
+        .into());
+    }
+    let files = [
+        ("benches/exuvia.rs", BENCH),
+        (".cargo/config.toml", ALIAS),
+        ("exuvia.toml", CONFIG),
+        (".github/workflows/exuvia.yml", WORKFLOW),
+    ];
+    for (name, text) in files {
+        let written = write_new(&folder.join(name), text)?;
+        println!("{} {name}", if written { "wrote" } else { "kept " });
+    }
+    println!("\nadd to Cargo.toml:\n{MANIFEST}");
+    Ok(Status::Pass)
+}
+
+/// Whether the file was written: an existing one is not touched.
+fn write_new(file: &Path, text: &str) -> anyhow::Result<bool> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
+    }
+    match std::fs::File::create_new(file) {
+        Ok(mut created) => created
+            .write_all(text.as_bytes())
+            .map(|()| true)
+            .with_context(|| format!("cannot write {}", file.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error).with_context(|| format!("cannot write {}", file.display())),
+    }
+}

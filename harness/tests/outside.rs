@@ -1,0 +1,407 @@
+//! The harness as its users see it: a package outside of the workspace, built by cargo, driven by its command line.
+//!
+//! `outside/benches/exuvia.rs` is the example of the documentation; `outside/benches/broken.rs` holds workloads that go
+//! wrong, one way each. Needs cargo, and valgrind for the counted parts (as everything here that counts instructions).
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use exuvia_reports::record::{LeakVerdict, Measurement, Record, Status};
+use tempfile::TempDir;
+
+struct Built {
+    example: PathBuf,
+    broken: PathBuf,
+}
+
+fn package() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join("outside")
+}
+
+/// Builds both bench targets once per test process.
+fn built() -> &'static Built {
+    static BUILT: OnceLock<Built> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
+            .args([
+                "bench",
+                "--no-run",
+                "--message-format=json-render-diagnostics",
+            ])
+            .current_dir(package());
+        if std::env::var_os("CARGO_TARGET_DIR").is_none() {
+            cargo.env(
+                "CARGO_TARGET_DIR",
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
+            );
+        }
+        let output = cargo
+            .stderr(std::process::Stdio::inherit())
+            .output()
+            .expect("cargo starts");
+        assert!(
+            output.status.success(),
+            "the package outside of the workspace builds"
+        );
+        let messages = String::from_utf8_lossy(&output.stdout).into_owned();
+        Built {
+            example: executable(&messages, "exuvia"),
+            broken: executable(&messages, "broken"),
+        }
+    })
+}
+
+fn executable(messages: &str, name: &str) -> PathBuf {
+    let found = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .find(|message| {
+            message
+                .pointer("/target/name")
+                .is_some_and(|found| found == name)
+                && message
+                    .pointer("/target/kind/0")
+                    .is_some_and(|kind| kind == "bench")
+        });
+    let path = found.and_then(|message| message["executable"].as_str().map(PathBuf::from));
+    path.unwrap_or_else(|| panic!("cargo built the bench target {name}"))
+}
+
+/// Calls an executable as a shell in `folder` would.
+fn call(executable: &Path, folder: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(executable);
+    command
+        .args(args)
+        .current_dir(folder)
+        .env("EXUVIA_CALLER_DIR", folder);
+    command.output().expect("the executable starts")
+}
+
+fn code(output: &Output) -> i32 {
+    output
+        .status
+        .code()
+        .unwrap_or_else(|| panic!("killed: {}", text(output)))
+}
+
+fn text(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// Runs with these arguments and reads the record back.
+fn run(executable: &Path, folder: &TempDir, out: &str, args: &[&str]) -> (Output, Record) {
+    let args = [&["run", "--quick", "--out", out], args].concat();
+    let output = call(executable, folder.path(), &args);
+    let record = Record::load(&folder.path().join(out).join("run.json"));
+    let record = record.unwrap_or_else(|error| panic!("{error}\n{}", text(&output)));
+    (output, record)
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn rows<'a>(record: &'a Record, variant: &'a str, instrument: &'a str) -> Vec<&'a Measurement> {
+    let mine = |row: &&Measurement| row.variant == variant && row.instrument == instrument;
+    let rows: Vec<_> = record.measurements.iter().filter(mine).collect();
+    assert!(!rows.is_empty(), "{variant} has rows of {instrument}");
+    rows
+}
+
+#[test]
+fn the_documented_example_is_measured_reported_and_judged() {
+    let (example, folder) = (&built().example, folder());
+    let (output, record) = run(example, &folder, "base", &[]);
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    for instrument in ["time", "instructions", "heap", "leaks"] {
+        for variant in ["hash", "intern", "open_close"] {
+            let measured = rows(&record, variant, instrument)
+                .iter()
+                .all(|row| row.status == Status::Measured);
+            assert!(measured, "{variant} {instrument}");
+        }
+    }
+    let hits = record
+        .measurements
+        .iter()
+        .find(|row| row.metric == "heap/cache_hits")
+        .and_then(|row| row.value);
+    assert_eq!(hits, Some(1.0));
+
+    let (_, again) = run(example, &folder, "head", &[]);
+    for (before, after) in record
+        .measurements
+        .iter()
+        .zip(&again.measurements)
+        .filter(|(row, _)| row.exact)
+    {
+        assert_eq!(before, after, "an exact count repeats to the digit");
+    }
+    let gate = call(
+        example,
+        folder.path(),
+        &["gate", "head/run.json", "--baseline", "base/run.json"],
+    );
+    assert_eq!(code(&gate), 0, "{}", text(&gate));
+    let report = call(example, folder.path(), &["report", "head/run.json"]);
+    assert_eq!(code(&report), 0, "{}", text(&report));
+    assert!(folder.path().join("head/report.json").is_file());
+}
+
+#[test]
+fn a_count_that_rose_fails_the_gate_and_is_named() {
+    let (example, folder) = (&built().example, folder());
+    let (_, mut base) = run(
+        example,
+        &folder,
+        "head",
+        &["open_close", "--instrument", "heap"],
+    );
+    for row in base
+        .measurements
+        .iter_mut()
+        .filter(|row| row.metric == "heap/total_blocks.system")
+    {
+        row.value = row.value.map(|blocks| blocks - 1.0);
+    }
+    base.save(&folder.path().join("base.json")).expect("saved");
+    let gate = call(
+        example,
+        folder.path(),
+        &["gate", "head/run.json", "--baseline", "base.json"],
+    );
+    assert_eq!(code(&gate), 1, "{}", text(&gate));
+    assert!(text(&gate).contains("my_crate/session"), "{}", text(&gate));
+}
+
+#[test]
+fn a_wrong_checksum_fails_the_row_under_every_instrument() {
+    let (broken, folder) = (&built().broken, folder());
+    let (output, record) = run(broken, &folder, "out", &["sums"]);
+    assert_eq!(code(&output), 3, "{}", text(&output));
+    for variant in ["wrong", "emptied"] {
+        for instrument in ["time", "instructions", "heap", "leaks"] {
+            for row in rows(&record, variant, instrument) {
+                assert_eq!(row.status, Status::Failed, "{variant} {}", row.metric);
+                assert!(
+                    row.reason
+                        .as_ref()
+                        .is_some_and(|reason| reason.contains("wrong checksum")),
+                    "{row:?}"
+                );
+            }
+        }
+    }
+    assert!(
+        rows(&record, "right", "instructions")
+            .iter()
+            .all(|row| row.status == Status::Measured)
+    );
+    assert!(
+        rows(&record, "wrong_later", "time")
+            .iter()
+            .all(|row| row.status == Status::Failed)
+    );
+}
+
+#[test]
+fn a_crash_is_a_failed_row_and_the_others_are_still_measured() {
+    let (broken, folder) = (&built().broken, folder());
+    let (output, record) = run(broken, &folder, "out", &["ends"]);
+    assert_eq!(code(&output), 3);
+    let reason = |variant, instrument| {
+        rows(&record, variant, instrument)[0]
+            .reason
+            .clone()
+            .unwrap_or_default()
+    };
+    assert!(
+        reason("abort", "heap").contains("signal 6"),
+        "{}",
+        reason("abort", "heap")
+    );
+    assert!(
+        reason("abort", "instructions").contains("signal '6'"),
+        "{}",
+        reason("abort", "instructions")
+    );
+    assert!(
+        reason("panic", "leaks").contains("this workload panics"),
+        "{}",
+        reason("panic", "leaks")
+    );
+    assert!(
+        rows(&record, "fine", "instructions")
+            .iter()
+            .all(|row| row.status == Status::Measured)
+    );
+}
+
+#[test]
+fn a_process_that_hangs_is_stopped_and_said_to_have_hung() {
+    let (broken, folder) = (&built().broken, folder());
+    let (output, record) = run(broken, &folder, "out", &["hangs", "--timeout", "1"]);
+    assert_eq!(code(&output), 3);
+    for instrument in ["time", "instructions", "heap", "leaks"] {
+        let reason = rows(&record, "forever", instrument)[0]
+            .reason
+            .clone()
+            .unwrap_or_default();
+        assert!(reason.contains("time limit"), "{instrument}: {reason}");
+    }
+}
+
+#[test]
+fn a_leak_is_found_and_clean_code_is_not_accused() {
+    let (broken, folder) = (&built().broken, folder());
+    let leaks = call(
+        broken,
+        folder.path(),
+        &["leaks", "broken/leaks", "--quick", "--json", "--out", "."],
+    );
+    assert_eq!(code(&leaks), 1, "{}", text(&leaks));
+    let found: serde_json::Value =
+        serde_json::from_slice(&leaks.stdout).expect("JSON alone on standard output");
+    let verdict = |variant| {
+        let all = found.as_array().expect("a list");
+        all.iter()
+            .find(|leak| leak["variant"] == variant)
+            .map(|leak| leak["verdict"].clone())
+            .expect("a verdict")
+    };
+    assert_eq!(
+        (verdict("clean"), verdict("grows")),
+        ("clean".into(), "leak".into())
+    );
+    let record = Record::load(&folder.path().join("run.json")).expect("a record");
+    assert!(
+        record
+            .leaks
+            .iter()
+            .any(|leak| leak.verdict == LeakVerdict::Leak)
+    );
+}
+
+#[test]
+fn resident_memory_is_watched_and_what_a_workload_prints_disturbs_nothing() {
+    let (broken, folder) = (&built().broken, folder());
+    let (output, record) = run(broken, &folder, "out", &["chatter"]);
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    let bytes = |metric: &str| {
+        rows(&record, "prints", "rss")
+            .iter()
+            .find(|row| row.metric == metric)
+            .and_then(|row| row.value)
+    };
+    assert!(bytes("rss/peak_bytes") >= bytes("rss/before_bytes"));
+    assert!(bytes("rss/before_bytes") > Some((1 << 20) as f64));
+}
+
+#[test]
+fn a_filter_that_matches_nothing_is_a_usage_error() {
+    for args in [
+        &["run", "nothing_of_this_name"][..],
+        &["list", "nothing_of_this_name"],
+        &["nothing_of_this_name", "--bench"],
+    ] {
+        let output = call(&built().example, folder().path(), args);
+        assert_eq!(code(&output), 2, "{}", text(&output));
+        assert!(
+            text(&output).contains("no case matches"),
+            "{}",
+            text(&output)
+        );
+    }
+}
+
+#[test]
+fn a_stale_summary_is_not_read() {
+    let (example, folder) = (&built().example, folder());
+    let stale = folder.path().join("out/callgrind/group0/iai/old");
+    std::fs::create_dir_all(&stale).expect("created");
+    let ir = serde_json::json!({"metrics": {"Left": {"Int": 42}}});
+    let summary = serde_json::json!({
+        "id": "c0", "profiles": [{"out_paths": [], "summaries": {"total": {"summary": {"Callgrind": {"Ir": ir}}}}}]
+    });
+    std::fs::write(stale.join("summary.json"), summary.to_string()).expect("written");
+    let (_, record) = run(
+        example,
+        &folder,
+        "out",
+        &["open_close", "--instrument", "instructions"],
+    );
+    let ir = rows(&record, "open_close", "instructions")[0].value;
+    assert!(ir.is_some() && ir != Some(42.0), "{ir:?}");
+}
+
+#[test]
+fn without_valgrind_the_rows_are_missing_with_the_command_that_installs_it() {
+    let folder = folder();
+    let mut command = Command::new(&built().example);
+    command
+        .args(["run", "--quick", "--out", ".", "open_close"])
+        .current_dir(folder.path());
+    command
+        .env("EXUVIA_CALLER_DIR", folder.path())
+        .env("PATH", folder.path());
+    let output = command.output().expect("starts");
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    let record = Record::load(&folder.path().join("run.json")).expect("a record");
+    for row in rows(&record, "open_close", "instructions") {
+        assert_eq!(row.status, Status::Missing);
+        assert!(
+            row.reason
+                .as_ref()
+                .is_some_and(|reason| reason.contains("install")),
+            "{row:?}"
+        );
+    }
+    let gate = call(
+        &built().example,
+        folder.path(),
+        &["gate", "run.json", "--baseline", "run.json"],
+    );
+    assert_eq!(code(&gate), 3, "{}", text(&gate));
+    let allowed = [
+        "gate",
+        "run.json",
+        "--baseline",
+        "run.json",
+        "--allow-missing",
+        "instructions",
+    ];
+    let gate = call(&built().example, folder.path(), &allowed);
+    assert_eq!(code(&gate), 0, "{}", text(&gate));
+}
+
+#[test]
+fn test_runners_see_each_case_as_a_test() {
+    let example = &built().example;
+    let list = call(example, folder().path(), &["--list", "--format", "terse"]);
+    let lines: Vec<_> = text(&list).lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 3);
+    assert!(
+        lines.iter().all(|line| line.ends_with(": test")),
+        "{lines:?}"
+    );
+    let one = call(
+        example,
+        folder().path(),
+        &["my_crate/session[open_close]", "--exact", "--nocapture"],
+    );
+    assert_eq!(code(&one), 0, "{}", text(&one));
+    let sums = call(
+        &built().broken,
+        folder().path(),
+        &["broken/sums[wrong]{n=1000}", "--exact"],
+    );
+    assert_eq!(code(&sums), 1, "{}", text(&sums));
+}
