@@ -449,7 +449,10 @@ impl HeapCore {
                 Self::unlist_available(entry, page);
                 page
             }
-            None => self.open_page(entry, pool)?,
+            // The cache may still name the page that was just retired.
+            None => self
+                .open_page(entry, pool)
+                .inspect_err(|_| self.forget_cache())?,
         };
         page.set(CURRENT);
         page.used.set(page.used.get() + 1);
