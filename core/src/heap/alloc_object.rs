@@ -6,10 +6,12 @@ use std::ptr::NonNull;
 use super::Heap;
 use super::core::HeapCore;
 use super::errors::AllocError;
+use crate::alloc::arena::page_of;
 use crate::alloc::blocks::Room;
 use crate::alloc::page::describe;
+use crate::alloc::prefix::{IN_PAGE, Prefix};
 use crate::gc::handle::{Gc, GcBox};
-use crate::gc::header::Header;
+use crate::gc::header::{Header, PREFIXED};
 use crate::gc::tail::{self, Tailed};
 use crate::gc::trace::Trace;
 use crate::gc::type_info::TypeInfo;
@@ -113,7 +115,7 @@ impl Heap {
             std::mem::forget(filled);
             std::mem::forget(block);
             GcBox::<H>::value_ptr(raw).write(head);
-            core.bear(raw, info, flags);
+            core.bear_late(raw, info);
             Ok(Gc::from_header(raw))
         }
     }
@@ -154,8 +156,7 @@ impl Heap {
             let value = make(&weak);
             std::mem::forget(block);
             GcBox::<T>::value_ptr(raw).write(value);
-            let with_weak = (*raw).scratch.get();
-            core.bear(raw, info, with_weak);
+            core.bear_late(raw, info);
             Ok(Gc::from_header(raw))
         }
     }
@@ -301,6 +302,28 @@ impl HeapCore {
                 .set(self.young_count.get().saturating_sub(1));
         }
         error
+    }
+
+    /// Bears an object whose block was taken before user code ran. Meanwhile
+    /// it may have got weak references, a collection may have promoted its
+    /// place in the registry, and its page may have left the young list.
+    unsafe fn bear_late(&self, header: *mut Header, info: &'static TypeInfo) {
+        // SAFETY: the caller's block; its scratch word was written when it was
+        // taken. A prefix in a page, or no prefix, means a page.
+        unsafe {
+            let flags = (*header).scratch.get();
+            self.bear(header, info, flags);
+            let block: *const u8 = if flags & PREFIXED == 0 {
+                header.cast()
+            } else if (*Prefix::of(header)).index.get() == IN_PAGE {
+                Prefix::of(header).cast()
+            } else {
+                return;
+            };
+            if info.holds {
+                self.list_young(&*page_of(block));
+            }
+        }
     }
 
     /// Writes the header of a newborn: from here on it exists.
