@@ -163,6 +163,7 @@ impl<T: Trace> Gc<T> {
             let head = first_of(core, self.header());
             if let Some(head) = head.as_ref()
                 && box_of(head).hook.is_none()
+                && !head.is_vacant()
             {
                 retain(head);
                 return Ok(Weak::wrap(head));
