@@ -16,7 +16,7 @@
 //! | `HAS_WEAK` | creation and clearing of weak references | |
 //! | `UNTRACKED` | allocation of leaf types; untracking of tuples and dicts | |
 //! | `PREFIXED` | allocation: type and heap stand in front of the header | never changes |
-//! | mark, copied count | the collector only; zero whenever user code runs, but for `Doomed` on what is being deleted | |
+//! | mark, copied count | the collector only; zero whenever user code runs, save for `Trash` | |
 //!
 //! `word == 0` means a free block, an object under construction or one that is
 //! being freed: none of them is visible to a collection or can be upgraded to.
@@ -72,9 +72,9 @@ pub(crate) enum Mark {
     Live = 4 << MARK_SHIFT,
     /// Held by a declared root while seeds are gathered.
     Pinned = 5 << MARK_SHIFT,
-    /// Trash whose value is being dropped, or is gone. User code in the drop
-    /// of a leaf field runs meanwhile: no walk may show it the object.
-    Doomed = 6 << MARK_SHIFT,
+    /// Found unreachable, not yet freed: walks of the heap do not show it. The
+    /// only mark that stands while user code runs, here or on another heap.
+    Trash = 6 << MARK_SHIFT,
 }
 
 #[repr(C)]

@@ -289,13 +289,14 @@ impl HeapCore {
         }
     }
 
-    /// The header of every object that is neither free nor being freed.
+    /// The header of every object that is neither free nor being freed, nor
+    /// found unreachable by the running collection.
     pub(crate) fn each_object(&self, mut visit: impl FnMut(NonNull<Header>)) {
         let mut visit = |header: *mut Header| {
             if let Some(object) = NonNull::new(header) {
                 // SAFETY: headers of pages and registry are initialised.
                 let header = unsafe { object.as_ref() };
-                if !header.is_vacant() && !header.is_marked(Mark::Doomed) {
+                if !header.is_vacant() && !header.is_marked(Mark::Trash) {
                     visit(object);
                 }
             }

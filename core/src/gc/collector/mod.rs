@@ -9,7 +9,8 @@
 //! Invariants:
 //! - *suspects*: every unreachable object is reachable from an unreachable
 //!   suspect, so the forward closure of the suspects contains all garbage.
-//! - *no marks*: marks and copied counts are gone whenever user code runs.
+//! - *no marks*: marks and copied counts are gone whenever user code runs; only
+//!   the trash keeps one, [`Mark::Trash`], which hides it from every walk.
 //! - *no heap objects*: the collector allocates none.
 
 mod phases;
@@ -171,7 +172,8 @@ impl HeapCore {
     }
 }
 
-/// Unmarks an object and leaves it a suspect that its page knows of.
+/// Unmarks an object and leaves it a suspect that its page knows of; an
+/// immortal one (a finalizer may have made it so) is never a suspect.
 ///
 /// # Safety
 /// 1. `object` is live.

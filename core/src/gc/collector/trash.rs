@@ -72,7 +72,8 @@ fn wants_finalizer(object: NonNull<Header>) -> bool {
 }
 
 /// Clears every weak reference to the trash and returns those to be called:
-/// with a callback, and not in the trash themselves. Takes the marks away.
+/// with a callback, and neither dying nor in the trash themselves. Leaves no
+/// mark on the trash but the one that hides it.
 #[inline(never)]
 fn handle_weakrefs(core: &HeapCore, trash: &Trash) -> Vec<GcAny> {
     let mut callers = Vec::new();
@@ -81,16 +82,22 @@ fn handle_weakrefs(core: &HeapCore, trash: &Trash) -> Vec<GcAny> {
         unsafe {
             if object.as_ref().has(HAS_WEAK) {
                 callers.extend(weak::clear(core, object.as_ptr(), |reference| {
-                    !(*reference).is_marked(Mark::Candidate)
+                    !(*reference).is_marked(Mark::Candidate) && !(*reference).is_vacant()
                 }));
             }
         }
     }
-    for object in trash {
-        // SAFETY: as above.
-        unsafe { object.as_ref() }.unmark();
-    }
+    hide(trash);
     callers
+}
+
+fn hide(trash: &Trash) {
+    for object in trash {
+        // SAFETY: members of the trash are live.
+        let header = unsafe { object.as_ref() };
+        header.unmark();
+        header.set_mark(Mark::Trash);
+    }
 }
 
 fn guard(trash: &Trash) {
@@ -138,10 +145,7 @@ fn handle_resurrected(core: &HeapCore, trash: Trash) -> Trash {
         // SAFETY: guarded, hence live.
         sound && unsafe { object.as_ref() }.is_marked(Mark::Candidate)
     });
-    for &object in trash.iter().chain(&survivors) {
-        // SAFETY: guarded, hence live.
-        unsafe { object.as_ref() }.unmark();
-    }
+    hide(&trash);
     for &object in &survivors {
         // SAFETY: guarded, hence live.
         unsafe { keep_suspect(object) };
@@ -166,7 +170,6 @@ fn delete_garbage(core: &HeapCore, trash: &Trash) {
                 drop(weak::clear(core, object.as_ptr(), |_| false));
             }
             object.as_ref().word.set(DOOMED_WORD & !CLEAN);
-            object.as_ref().set_mark(Mark::Doomed);
         }
     }
     for object in trash {
