@@ -1,0 +1,389 @@
+//! The model: a graph, counts, and a search. It knows nothing of pages,
+//! suspects or marks; what a collection frees is recomputed from scratch.
+
+use std::collections::BTreeSet;
+
+use crate::kinds::{Act, Event, Id, Kind};
+
+/// Deaths nested in one another before the rest is queued: part of the order
+/// of deaths, so the model keeps to it.
+const NESTING: u32 = 40;
+
+pub(crate) const FROZEN: u8 = 3;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    pub(crate) kind: Kind,
+    pub(crate) slots: Vec<Option<Id>>,
+    pub(crate) refs: usize,
+    pub(crate) generation: u8,
+    pub(crate) finalized: bool,
+    pub(crate) immortal: bool,
+    alive: bool,
+    /// Its count is 0 and it waits for, or undergoes, its death.
+    dying: bool,
+    /// Weak references to it: the shared one first, then newest first.
+    pub(crate) weaks: Vec<Id>,
+    /// Of a weak reference: its referent, while that is alive.
+    pub(crate) target: Option<Id>,
+    trash: bool,
+}
+
+impl Object {
+    pub(crate) fn exists(&self) -> bool {
+        self.alive && !self.dying
+    }
+}
+
+/// A weak reference that a finalizer made, as the heap reported it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watched {
+    pub(crate) by: Id,
+    pub(crate) caller: Id,
+    pub(crate) caller_made: bool,
+    pub(crate) weak: Option<Id>,
+}
+
+/// What a collection must have done.
+#[derive(Default)]
+pub(crate) struct Verdict {
+    pub(crate) unreachable: usize,
+    /// The set found unreachable at first.
+    pub(crate) found: BTreeSet<Id>,
+    /// Callbacks of references to members of that set, per referent.
+    pub(crate) calls: Vec<Vec<Id>>,
+    /// Callbacks that may run or not: their reference died in the same
+    /// collection as its referent, in an order that is not specified.
+    pub(crate) either: BTreeSet<Id>,
+    pub(crate) resurrected: usize,
+}
+
+#[derive(Default)]
+pub(crate) struct Model {
+    objects: Vec<Option<Object>>,
+    pub(crate) log: Vec<Event>,
+    /// Handles that finalizers took: by whom, on what.
+    pub(crate) raised: Vec<(Id, Id)>,
+    pub(crate) watched: Vec<Watched>,
+    pub(crate) fail_left: Option<usize>,
+    pub(crate) live: usize,
+    depth: u32,
+    deferred: Vec<Id>,
+    /// Callbacks of weak references that died by count.
+    fallen: BTreeSet<Id>,
+}
+
+impl Model {
+    pub(crate) fn get(&self, id: Id) -> &Object {
+        self.objects[id as usize].as_ref().expect("a known object")
+    }
+
+    fn at(&mut self, id: Id) -> &mut Object {
+        self.objects[id as usize].as_mut().expect("a known object")
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Id, &Object)> {
+        let numbered = (0..).zip(&self.objects);
+        numbered.filter_map(|(id, o)| o.as_ref().filter(|o| o.exists()).map(|o| (id, o)))
+    }
+
+    /// Whether the next allocation succeeds.
+    pub(crate) fn admit(&mut self) -> bool {
+        match self.fail_left {
+            Some(0) => false,
+            Some(left) => {
+                self.fail_left = Some(left - 1);
+                true
+            }
+            None => true,
+        }
+    }
+
+    /// A newborn with one reference.
+    pub(crate) fn add(&mut self, id: Id, kind: Kind) {
+        if self.objects.len() <= id as usize {
+            self.objects.resize(id as usize + 1, None);
+        }
+        self.live += 1;
+        self.objects[id as usize] = Some(Object {
+            kind,
+            slots: vec![None; kind.slots()],
+            refs: 1,
+            generation: 0,
+            finalized: false,
+            immortal: false,
+            alive: true,
+            dying: false,
+            weaks: Vec::new(),
+            target: None,
+            trash: false,
+        });
+    }
+
+    /// A weak reference; the callback's reference moves into it.
+    pub(crate) fn add_weak(&mut self, id: Id, target: Id, caller: Option<Id>) {
+        self.add(id, Kind::Weak);
+        self.at(id).target = Some(target);
+        self.at(id).slots[0] = caller;
+        let behind = usize::from(caller.is_some() && self.shared(target).is_some());
+        self.at(target).weaks.insert(behind, id);
+    }
+
+    /// The callback-free weak reference to an object.
+    pub(crate) fn shared(&self, target: Id) -> Option<Id> {
+        let first = self.get(target).weaks.first().copied()?;
+        self.get(first).slots[0].is_none().then_some(first)
+    }
+
+    pub(crate) fn make_immortal(&mut self, id: Id) {
+        self.at(id).immortal = true;
+    }
+
+    pub(crate) fn incref(&mut self, id: Id) {
+        self.at(id).refs += 1;
+    }
+
+    pub(crate) fn put(&mut self, id: Id, slot: usize, value: Option<Id>) -> Option<Id> {
+        std::mem::replace(&mut self.at(id).slots[slot], value)
+    }
+
+    pub(crate) fn decref_some(&mut self, id: Option<Id>) {
+        if let Some(id) = id {
+            self.decref(id);
+        }
+    }
+
+    pub(crate) fn decref(&mut self, id: Id) {
+        let object = self.at(id);
+        if object.immortal || object.trash {
+            return;
+        }
+        object.refs -= 1;
+        if object.refs == 0 {
+            self.die(id);
+        }
+    }
+
+    fn die(&mut self, id: Id) {
+        self.at(id).dying = true;
+        if self.depth >= NESTING {
+            self.deferred.push(id);
+            return;
+        }
+        self.depth += 1;
+        self.bury(id);
+        if self.depth == 1 {
+            while let Some(next) = self.deferred.pop() {
+                self.bury(next);
+            }
+        }
+        self.depth -= 1;
+    }
+
+    fn bury(&mut self, id: Id) {
+        if self.get(id).kind.act().is_some() && !self.get(id).finalized {
+            let object = self.at(id);
+            object.dying = false;
+            object.refs = 1;
+            self.finalize(id);
+            let object = self.at(id);
+            object.refs -= 1;
+            if object.refs > 0 {
+                return;
+            }
+            object.dying = true;
+        }
+        for caller in self.clear_weaks(id, |box_of| !box_of.dying) {
+            self.log.push(Event::Called(caller));
+        }
+        self.drop_value(id);
+    }
+
+    /// Kills the weak references to an object; the callbacks to run, in order.
+    fn clear_weaks(&mut self, id: Id, calls: impl Fn(&Object) -> bool) -> Vec<Id> {
+        let mut callers = Vec::new();
+        for weak in std::mem::take(&mut self.at(id).weaks) {
+            self.at(weak).target = None;
+            if calls(self.get(weak)) {
+                callers.extend(self.get(weak).slots[0]);
+            }
+        }
+        callers
+    }
+
+    fn drop_value(&mut self, id: Id) {
+        if let Some(target) = self.at(id).target.take() {
+            self.at(target).weaks.retain(|&weak| weak != id);
+        }
+        if self.get(id).kind == Kind::Weak && !self.get(id).trash {
+            let caller = self.get(id).slots[0];
+            self.fallen.extend(caller);
+        }
+        for slot in 0..self.get(id).slots.len() {
+            let child = self.put(id, slot, None);
+            self.decref_some(child);
+        }
+        if self.get(id).kind.logs_death() {
+            self.log.push(Event::Died(id));
+        }
+        self.at(id).alive = false;
+        self.live -= 1;
+    }
+
+    fn finalize(&mut self, id: Id) {
+        self.at(id).finalized = true;
+        self.log.push(Event::Finalized(id));
+        match self.get(id).kind.act() {
+            Some(Act::Raise) => self.raise(id, id),
+            Some(Act::RaiseChild) => {
+                if let Some(child) = self.get(id).slots.first().copied().flatten() {
+                    self.raise(id, child);
+                }
+            }
+            Some(Act::Cut) => {
+                for slot in 0..self.get(id).slots.len() {
+                    let child = self.put(id, slot, None);
+                    self.decref_some(child);
+                }
+            }
+            Some(Act::Watch) => self.watch(id),
+            Some(Act::Nothing) | None => {}
+        }
+    }
+
+    fn raise(&mut self, by: Id, what: Id) {
+        self.incref(what);
+        self.raised.push((by, what));
+    }
+
+    /// Follows what the heap reported of a finalizer that makes a reference.
+    fn watch(&mut self, id: Id) {
+        let Some(watched) = self.watched.iter().find(|w| w.by == id).copied() else {
+            return;
+        };
+        if !watched.caller_made {
+            self.log.push(Event::Died(watched.caller));
+            return;
+        }
+        self.admit();
+        self.add(watched.caller, Kind::LeafCaller);
+        match watched.weak {
+            Some(weak) => {
+                self.admit();
+                self.add_weak(weak, id, Some(watched.caller));
+            }
+            None => self.decref(watched.caller),
+        }
+    }
+
+    pub(crate) fn set_generations(&mut self, choose: impl Fn(u8) -> Option<u8>) {
+        for object in self.objects.iter_mut().flatten() {
+            if let Some(generation) = choose(object.generation) {
+                object.generation = generation;
+            }
+        }
+    }
+
+    /// Members of `set` that nothing outside of it holds, directly or not.
+    /// `guards` references on each member are the collector's own.
+    fn unreachable(&self, set: &[Id], guards: usize) -> BTreeSet<Id> {
+        let mut inside = vec![usize::MAX; self.objects.len()];
+        for &id in set {
+            inside[id as usize] = self.get(id).refs - guards;
+        }
+        for &id in set {
+            for child in self.get(id).slots.iter().flatten() {
+                let left = &mut inside[*child as usize];
+                if *left != usize::MAX {
+                    *left -= 1;
+                }
+            }
+        }
+        let held = |id: &Id| inside[*id as usize] > 0;
+        let mut stack: Vec<Id> = set.iter().copied().filter(held).collect();
+        let mut lost: BTreeSet<Id> = set.iter().copied().collect();
+        stack.iter().for_each(|id| {
+            lost.remove(id);
+        });
+        while let Some(id) = stack.pop() {
+            for child in self.get(id).slots.iter().flatten() {
+                if lost.remove(child) {
+                    stack.push(*child);
+                }
+            }
+        }
+        lost
+    }
+
+    /// A collection, from scratch.
+    pub(crate) fn collect(&mut self, generation: u8) -> Verdict {
+        self.fallen.clear();
+        let examined: Vec<Id> = self
+            .all()
+            .filter(|(_, o)| o.kind.is_container() && !o.immortal && o.generation <= generation)
+            .map(|(id, _)| id)
+            .collect();
+        let found = self.unreachable(&examined, 0);
+        let older = (generation + 1).min(2);
+        self.set_generations(|g| (g <= generation).then_some(older));
+        let mut calls = Vec::new();
+        for &id in &found {
+            let live: BTreeSet<Id> = self.get(id).weaks.iter().copied().collect();
+            let silent: BTreeSet<Id> = live
+                .intersection(&found)
+                .filter_map(|w| self.get(*w).slots[0])
+                .collect();
+            let mut callers = self.clear_weaks(id, |_| true);
+            callers.retain(|caller| !silent.contains(caller));
+            self.log.extend(callers.iter().map(|c| Event::Called(*c)));
+            calls.push(callers);
+        }
+        for &id in &found {
+            self.incref(id);
+        }
+        for &id in &found {
+            if self.get(id).kind.act().is_some() && !self.get(id).finalized {
+                self.finalize(id);
+            }
+        }
+        let members: Vec<Id> = found.iter().copied().collect();
+        let trash = self.unreachable(&members, 1);
+        for &id in &found {
+            self.at(id).refs -= 1;
+            self.at(id).trash = trash.contains(&id);
+        }
+        for &id in &trash {
+            self.clear_weaks(id, |_| false);
+        }
+        for &id in &trash {
+            self.drop_value(id);
+        }
+        Verdict {
+            unreachable: trash.len(),
+            resurrected: found.len() - trash.len(),
+            found,
+            calls,
+            either: std::mem::take(&mut self.fallen),
+        }
+    }
+
+    /// Recounts every reference from the edges and the given handles.
+    pub(crate) fn recount(&self, handles: impl Iterator<Item = Id>) -> Result<(), String> {
+        let mut counts = vec![0; self.objects.len()];
+        handles.for_each(|id| counts[id as usize] += 1);
+        for (_, object) in self.all() {
+            for child in object.slots.iter().flatten() {
+                counts[*child as usize] += 1;
+            }
+        }
+        for (id, object) in self.all() {
+            if !object.immortal && counts[id as usize] != object.refs {
+                let (found, kept) = (counts[id as usize], object.refs);
+                return Err(format!(
+                    "model: {id} has {found} references, {kept} counted"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
