@@ -356,6 +356,6 @@ mod tests {
             );
         }
         let labels: Vec<_> = Scale::from_zero(&[152.0], "B").unwrap().ticks();
-        assert_eq!(labels.last().unwrap().1, "100\u{a0}B");
+        assert_eq!(labels.last().unwrap().1, "150\u{a0}B");
     }
 }
