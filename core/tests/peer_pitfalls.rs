@@ -385,12 +385,17 @@ fn a_thread_may_exit_with_heap_and_handles_in_thread_local_storage_in_any_order(
             };
             if touch_heap_first {
                 HEAP.set(Some(heap.clone()));
+            } else {
+                LAST.take();
             }
+            // Garbage for the closing heap to collect; what is still held then dies by count.
             let ring = many(Vec::new());
             ring.items.borrow_mut().push(ring.clone());
-            FIRST.with_borrow_mut(|first| first.extend([many(vec![ring.clone()]), ring.clone()]));
+            drop(ring);
+            let shared = many(Vec::new());
+            FIRST.with_borrow_mut(|first| first.push(many(vec![shared.clone()])));
             HEAP.set(Some(heap.clone()));
-            LAST.with_borrow_mut(|last| last.extend([many(vec![ring.clone()]), ring]));
+            LAST.with_borrow_mut(|last| last.extend([many(vec![shared.clone()]), shared]));
         });
         thread.join().expect("no panic in a destructor");
     }
