@@ -8,6 +8,7 @@
 //! stack. Whoever waits has a count of 0: invisible to collections, not
 //! upgradable. No thread-local storage is used.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
@@ -311,20 +312,23 @@ pub(crate) fn guarded(
         core.record_error(HeapError::Panicked {
             hook,
             type_name: info.name(),
-            message: message_of(&*panic),
+            message: message_of(panic),
         });
-        // A payload with a panicking destructor must not get out either.
-        std::mem::forget(panic);
     }
 }
 
-/// What a panic said.
-pub(crate) fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
-    if let Some(text) = panic.downcast_ref::<&str>() {
+/// What a panic said. The payload is dropped; should that panic too, what it
+/// panicked with is kept for ever: nothing may get out.
+pub(crate) fn message_of(panic: Box<dyn Any + Send>) -> String {
+    let message = if let Some(text) = panic.downcast_ref::<&str>() {
         (*text).to_owned()
     } else if let Some(text) = panic.downcast_ref::<String>() {
         text.clone()
     } else {
         "(a value that is not text)".to_owned()
+    };
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(again);
     }
+    message
 }

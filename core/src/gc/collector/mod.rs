@@ -108,9 +108,8 @@ impl HeapCore {
                 self.record_error(HeapError::Panicked {
                     hook: "trace",
                     type_name: "an object under examination",
-                    message: message_of(&*panic),
+                    message: message_of(panic),
                 });
-                std::mem::forget(panic);
                 false
             }
         }
