@@ -1,4 +1,6 @@
 //! What the heap promises whatever user code does meanwhile: moving handles, panicking, borrowing, collecting, dying early.
+//!
+//! Tests with `for_ever` in their names leak on purpose: a leak checker is run with `--skip for_ever`.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -562,6 +564,27 @@ fn a_panicking_collection_callback_is_recorded_and_stops_nothing() {
     });
 }
 
+#[test]
+fn a_panic_whose_payload_panics_when_dropped_keeps_that_for_ever() {
+    struct Payload;
+    impl Drop for Payload {
+        fn drop(&mut self) {
+            panic!("again");
+        }
+    }
+    each_mode(|heap| {
+        let nodes = ring(heap, 3);
+        set_finalizer(&nodes[0], || std::panic::panic_any(Payload));
+        drop(nodes);
+        quietly(|| assert_eq!(heap.collect_all(), 3));
+        let errors = heap.take_errors();
+        assert!(
+            matches!(&errors[..], [HeapError::Panicked { message, .. }] if message.contains("not text")),
+            "{errors:?}"
+        );
+    });
+}
+
 /// Panics in `trace` from a chosen call on.
 struct Traced {
     next: RefCell<Option<Gc<Traced>>>,
@@ -645,7 +668,7 @@ fn a_panicking_trace_abandons_the_collection_and_keeps_everything() {
 // --- borrows and counts --------------------------------------------------------------------
 
 #[test]
-fn a_leaked_mutable_borrow_leaks_what_it_hides_and_nothing_else() {
+fn a_leaked_mutable_borrow_keeps_what_it_hides_for_ever_and_nothing_else() {
     each_mode(|heap| {
         let hidden = node(heap, Vec::new());
         let weak = Gc::downgrade(&hidden);
@@ -706,7 +729,7 @@ fn a_finalizer_that_leaks_a_borrow_keeps_only_what_it_hides() {
 }
 
 #[test]
-fn a_count_that_saturates_stays_and_its_object_is_never_freed() {
+fn a_count_that_saturates_stays_and_keeps_its_object_for_ever() {
     let heap = Heap::new();
     let (dropped, count) = counter();
     let nodes = ring(&heap, 2);
@@ -727,7 +750,7 @@ fn a_count_that_saturates_stays_and_its_object_is_never_freed() {
 }
 
 #[test]
-fn an_immortal_object_is_never_freed_nor_what_it_refers_to() {
+fn an_immortal_object_lives_for_ever_with_all_it_refers_to() {
     each_mode(|heap| {
         let nodes = ring(heap, 3);
         Gc::make_immortal(&nodes[1]);
@@ -757,7 +780,7 @@ impl Finalize for Highlander {
 }
 
 #[test]
-fn a_finalizer_may_make_its_object_immortal() {
+fn a_finalizer_may_make_its_object_live_for_ever() {
     each_mode(|heap| {
         for cyclic in [false, true] {
             let child = node(heap, Vec::new());
