@@ -18,7 +18,7 @@ use super::trace::Trace;
 use super::type_info::TypeInfo;
 use super::weak;
 use crate::alloc::arena::page_of;
-use crate::alloc::page::{core_of, describe};
+use crate::alloc::page::{Page, core_of, describe};
 use crate::alloc::prefix::{IN_PAGE, Prefix};
 use crate::heap::core::HeapCore;
 use crate::heap::errors::HeapError;
@@ -101,11 +101,20 @@ pub(crate) unsafe fn note_suspect(header: *const Header) {
 unsafe fn die<T: Trace>(header: *mut Header) {
     // SAFETY: the caller gives up the last count.
     unsafe {
-        if T::TAILED || T::FINALIZE.is_some() || (*header).has(HAS_WEAK | PREFIXED) {
+        if T::FINALIZE.is_some() || (*header).has(HAS_WEAK | PREFIXED) {
             die_any(header);
             return;
         }
         let page = page_of(header);
+        if T::TAILED {
+            match T::DROP_BLOCK {
+                Some(drop) if (*(*page).info.get()).finalize.is_none() => {
+                    die_in_page::<T>(header, page, drop);
+                }
+                _ => die_any(header),
+            }
+            return;
+        }
         let core = (*page).core.get();
         if std::mem::needs_drop::<T>() {
             if !enter(core, header) {
@@ -125,6 +134,25 @@ unsafe fn die<T: Trace>(header: *mut Header) {
             uncount(&*core, T::HOLDS);
             (*core).give_block(&*page, header.cast());
             HeapCore::destroy_if_abandoned(core);
+        }
+    }
+}
+
+/// Death of a block with a tail that nothing special is known of.
+#[inline]
+unsafe fn die_in_page<T: Trace>(
+    header: *mut Header,
+    page: *const Page,
+    drop: unsafe fn(*mut u8, usize),
+) {
+    // SAFETY: as the caller: the block's last count, its page, its type's drop.
+    unsafe {
+        let core = (*page).core.get();
+        if enter(core, header) {
+            drop(header.cast(), (*page).block_bytes.get() as usize);
+            uncount(&*core, T::HOLDS);
+            (*core).give_block(&*page, header.cast());
+            leave(core);
         }
     }
 }

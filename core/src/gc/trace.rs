@@ -61,6 +61,11 @@ pub unsafe trait Trace: Sized + 'static {
     #[doc(hidden)]
     const TAILED: bool = false;
 
+    /// How a tailed block without a finalizer is dropped: header and bytes from
+    /// there on. The function is quiet; `None` leaves it to the type's table.
+    #[doc(hidden)]
+    const DROP_BLOCK: Option<unsafe fn(*mut u8, usize)> = None;
+
     /// Visits every owned edge exactly once.
     fn trace<V: Visitor>(&self, visitor: &mut V);
 }

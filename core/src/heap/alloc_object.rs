@@ -197,6 +197,7 @@ impl<E> Drop for Filled<E> {
 }
 
 /// Bytes of a block whose header is not written yet.
+#[inline]
 unsafe fn describe_unborn(header: *const Header, layout: Layout, flags: u32) -> usize {
     if flags == 0 {
         crate::alloc::size_class::block_bytes(crate::alloc::size_class::class_of(layout.size()))
@@ -298,10 +299,16 @@ impl HeapCore {
     #[cold]
     fn uncount(&self, holds: bool, error: AllocError) -> AllocError {
         if holds {
-            self.young_count
-                .set(self.young_count.get().saturating_sub(1));
+            self.uncount_allocation();
         }
         error
+    }
+
+    /// Takes back what [`HeapCore::count_allocation`] counted.
+    #[cold]
+    pub(crate) fn uncount_allocation(&self) {
+        self.young_count
+            .set(self.young_count.get().saturating_sub(1));
     }
 
     /// Bears an object whose block was taken before user code ran. Meanwhile

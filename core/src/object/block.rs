@@ -36,6 +36,10 @@ pub(crate) unsafe trait Block: 'static {
     /// The finalizer of blocks with this table.
     const FINALIZE: Option<fn(&Gc<Self::Head>)> = None;
 
+    /// The table of these blocks: one address per kind, so that all of them
+    /// share their pages. A `static` where the kind is not generic.
+    fn table() -> &'static TypeInfo;
+
     /// Visits every owned edge of the block (`bytes` from the header on) once.
     ///
     /// # Safety
@@ -162,7 +166,7 @@ pub(crate) unsafe fn alloc<B: Block>(
 ) -> Result<Gc<B::Head>, AllocError> {
     // SAFETY: duties 1 and 2; the table's head is `B::Head`.
     unsafe {
-        let header = heap.core().alloc_block(&B::TABLE, layout, fill)?;
+        let header = heap.core().alloc_block(B::table(), layout, fill)?;
         Ok(Gc::from_header(header.as_ptr()))
     }
 }

@@ -25,12 +25,13 @@ use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::block::{self, Block};
+use super::block::{self, Block, BlockTable};
 use super::list::no_room;
 use super::value::Value;
 use crate::gc::handle::{Gc, GcBox};
 use crate::gc::header::Header;
 use crate::gc::trace::{Trace, Visitor};
+use crate::gc::type_info::TypeInfo;
 use crate::heap::Heap;
 use crate::heap::errors::AllocError;
 
@@ -313,6 +314,10 @@ unsafe impl<F: Frame> Block for Holding<F> {
     const NAME: &'static str = "exuvia_core::object::Generator";
     const DROPS: bool = true;
     const QUIET: bool = F::QUIET_DROP;
+    #[inline]
+    fn table() -> &'static TypeInfo {
+        const { &<Holding<F> as BlockTable>::TABLE }
+    }
     const FINALIZE: Option<fn(&Gc<Generator>)> = Some(|this| {
         if this.state.get() == State::Suspended {
             // Python reports the error of a frame that yields here and goes on.

@@ -10,13 +10,14 @@
 use std::cell::Cell;
 use std::fmt;
 
-use super::block::{self, Block};
+use super::block::{self, Block, BlockTable};
 use super::hash;
 use super::list::no_room;
 use crate::alloc::page::core_of;
 use crate::gc::handle::{Gc, GcBox};
 use crate::gc::header::Header;
 use crate::gc::trace::{Trace, Visitor};
+use crate::gc::type_info::TypeInfo;
 use crate::heap::Heap;
 use crate::heap::errors::AllocError;
 
@@ -193,6 +194,12 @@ unsafe impl Block for Str {
     const DROPS: bool = true;
     const QUIET: bool = true;
 
+    #[inline]
+    fn table() -> &'static TypeInfo {
+        static TABLE: TypeInfo = <Str as BlockTable>::TABLE;
+        &TABLE
+    }
+
     unsafe fn trace<V: Visitor>(_: *const Header, _: usize, _: &mut V) {}
 
     #[inline]
@@ -213,6 +220,10 @@ unsafe impl Trace for Str {
     const HOLDS: bool = false;
     const QUIET_DROP: bool = true;
     const TAILED: bool = true;
+    const DROP_BLOCK: Option<unsafe fn(*mut u8, usize)> = Some(|header, bytes| {
+        // SAFETY: the caller drops a block of this type, once.
+        unsafe { <Str as Block>::drop(header.cast(), bytes) };
+    });
     fn trace<V: Visitor>(&self, _: &mut V) {}
 }
 

@@ -9,12 +9,13 @@
 
 use std::fmt;
 
-use super::block::{self, Block};
+use super::block::{self, Block, BlockTable};
 use super::list::no_room;
 use super::value::Value;
 use crate::gc::handle::{Gc, GcBox};
 use crate::gc::header::Header;
 use crate::gc::trace::{Trace, Visitor};
+use crate::gc::type_info::TypeInfo;
 use crate::heap::Heap;
 use crate::heap::errors::AllocError;
 
@@ -142,6 +143,12 @@ unsafe impl Block for Tuple {
     const QUIET: bool = true;
 
     #[inline]
+    fn table() -> &'static TypeInfo {
+        static TABLE: TypeInfo = <Tuple as BlockTable>::TABLE;
+        &TABLE
+    }
+
+    #[inline]
     unsafe fn trace<V: Visitor>(header: *const Header, _: usize, visitor: &mut V) {
         // SAFETY: the caller's duty.
         for item in unsafe { Tuple::items_of(header) } {
@@ -166,6 +173,10 @@ unsafe impl Block for Tuple {
 unsafe impl Trace for Tuple {
     const QUIET_DROP: bool = true;
     const TAILED: bool = true;
+    const DROP_BLOCK: Option<unsafe fn(*mut u8, usize)> = Some(|header, bytes| {
+        // SAFETY: the caller drops a block of this type, once.
+        unsafe { <Tuple as Block>::drop(header.cast(), bytes) };
+    });
     const UNTRACKS_IN: Option<u32> = Some(0);
     fn trace<V: Visitor>(&self, _: &mut V) {}
 }

@@ -402,6 +402,9 @@ impl Value {
         // SAFETY: duty 1; the kind is the object's type.
         unsafe {
             match self.bits() & KIND_MASK {
+                k if k == Kind::Str as usize => death::release_slow::<Str>(header, word),
+                k if k == Kind::Instance as usize => death::release_slow::<Instance>(header, word),
+                k if k == Kind::Tuple as usize => death::release_slow::<Tuple>(header, word),
                 k if k == Kind::Float as usize => death::release_slow::<Float>(header, word),
                 k if k == Kind::List as usize => death::release_slow::<List>(header, word),
                 k if k == Kind::Dict as usize => death::release_slow::<Dict>(header, word),

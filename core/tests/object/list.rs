@@ -1,5 +1,5 @@
+use exuvia_core::Gc;
 use exuvia_core::object::{Class, List, Value, size_of};
-use exuvia_core::{Gc, Heap};
 
 /// CPython's growth of a list by appends, written down independently: the
 /// capacities it passes through.

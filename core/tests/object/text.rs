@@ -1,7 +1,7 @@
+use exuvia_core::Gc;
 use exuvia_core::object::{
     Class, Str, Tuple, Value, interned_count, is_tracked, ref_count, size_of,
 };
-use exuvia_core::{Gc, Heap};
 
 #[test]
 fn interning_gives_one_string_per_text() {

@@ -167,7 +167,7 @@ impl<'a> ClassBuilder<'a> {
             equality: self.hooks.equality.or(inherited.equality),
         };
         let slots = slot_names.len();
-        Ok(heap.alloc(Class {
+        let class = heap.alloc(Class {
             cache: Cache::new(),
             safe_places: Cell::new(if form == Form::Inline {
                 usize::MAX
@@ -178,13 +178,16 @@ impl<'a> ClassBuilder<'a> {
             form,
             capacity: Cell::new(0),
             made: Cell::new(0),
+            recipe: Cell::new(None),
             hooks,
             name: Str::intern(heap, self.name),
             base: self.base,
             slot_names,
             shared_names: Section::new(HeapVec::new()),
             methods: method_table(heap, self.methods),
-        }))
+        });
+        class.settle();
+        Ok(class)
     }
 
     fn check_slots(&self) -> Result<(), ClassError> {

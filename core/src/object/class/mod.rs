@@ -17,6 +17,7 @@
 mod builder;
 mod names;
 
+use std::alloc::Layout;
 use std::cell::Cell;
 use std::fmt;
 
@@ -57,6 +58,17 @@ pub(crate) struct Hooks {
     equality: Option<fn(&Gc<Instance>, &Value) -> bool>,
 }
 
+/// What an instance is made from when there is nothing to find out: no
+/// finalizer, no dict, capacity settled.
+#[derive(Clone, Copy)]
+pub(crate) struct Recipe {
+    pub(crate) layout: Layout,
+    /// Places of a block of this layout in a page of its own type.
+    pub(crate) room: usize,
+    /// The state of a fresh instance, if it has one.
+    pub(crate) state: Option<i64>,
+}
+
 /// A Python class.
 ///
 /// ```
@@ -82,6 +94,7 @@ pub struct Class {
     capacity: Cell<usize>,
     /// Instances made, up to `MAX_SHARED_NAMES`.
     made: Cell<usize>,
+    recipe: Cell<Option<Recipe>>,
     hooks: Hooks,
     name: Gc<Str>,
     base: Option<Gc<Class>>,
@@ -177,6 +190,24 @@ impl Class {
         self.hooks.equality
     }
 
+    /// How to make an instance, once that is settled.
+    #[inline]
+    pub(crate) fn recipe(&self) -> Option<Recipe> {
+        self.recipe.get()
+    }
+
+    /// Writes the recipe down, if there is one by now.
+    fn settle(&self) {
+        let settled = match self.form {
+            Form::Slots => true,
+            Form::Inline => self.made.get() == MAX_SHARED_NAMES,
+            Form::Dict => false,
+        };
+        let plain = settled && self.hooks.finalizer.is_none();
+        self.recipe
+            .set(if plain { Instance::recipe(self) } else { None });
+    }
+
     // --- capacity of inline values ------------------------------------------
 
     /// Places that every instance made so far has.
@@ -202,6 +233,11 @@ impl Class {
         self.set_capacity(spare.max(self.shared_name_count()));
     }
 
+    /// The capacity of a fresh instance.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity.get()
+    }
+
     /// Room for at least `names` values, filling the block's last granule.
     fn set_capacity(&self, names: usize) {
         let mut capacity = names;
@@ -212,6 +248,7 @@ impl Class {
         self.capacity.set(capacity);
         let places = self.slots + 1 + capacity;
         self.safe_places.set(self.safe_places.get().min(places));
+        self.settle();
     }
 
     /// The shared index of a new name; `None` when there are 30 already.

@@ -23,14 +23,16 @@ use std::fmt;
 
 pub use attributes::AttributeError;
 
-use super::block::{self, Block};
-use super::class::{Class, Form};
+use super::block::{self, Block, BlockTable};
+use super::class::{Class, Form, Recipe};
 use super::dict::Dict;
 use super::list::no_room;
 use super::value::Value;
+use crate::alloc::size_class::{MAX_BLOCK, block_bytes, class_of};
 use crate::gc::handle::{Gc, GcBox};
 use crate::gc::header::Header;
 use crate::gc::trace::{Trace, Visitor};
+use crate::gc::type_info::TypeInfo;
 use crate::heap::Heap;
 use crate::heap::errors::AllocError;
 
@@ -44,6 +46,67 @@ const _: () = assert!(size_of::<Instance>() == 8);
 impl Instance {
     #[inline]
     pub(super) fn new(class: &Gc<Class>, heap: &Heap) -> Gc<Instance> {
+        match Instance::by_recipe(class, heap) {
+            Some(instance) => instance,
+            None => Instance::new_slow(class, heap),
+        }
+    }
+
+    /// The fast path: a settled class, and a free block in its current page.
+    #[inline]
+    fn by_recipe(class: &Gc<Class>, heap: &Heap) -> Option<Gc<Instance>> {
+        let recipe = class.recipe()?;
+        let core = heap.core();
+        core.count_allocation();
+        let Some(header) = core.take_cached(Plain::table(), recipe.layout) else {
+            core.uncount_allocation();
+            return None;
+        };
+        let header = header.as_ptr();
+        // SAFETY: the block is ours, of the recipe's layout, and stands in a
+        // page of its type; nothing runs before it is whole.
+        unsafe {
+            let first = block::tail::<Instance, Value>(header);
+            for place in 0..recipe.room {
+                first.add(place).write(Value::UNSET);
+            }
+            if let Some(state) = recipe.state {
+                first.add(class.slot_count()).write(Value::small(state));
+            }
+            let class = class.clone();
+            GcBox::<Instance>::value_ptr(header).write(Instance { class });
+            header.write(Header::container());
+            Some(Gc::from_header(header))
+        }
+    }
+
+    /// What `by_recipe` needs to know of a class; `None` when instances are
+    /// too large for pages.
+    pub(super) fn recipe(class: &Class) -> Option<Recipe> {
+        let slots = class.slot_count();
+        let (places, state) = match class.form() {
+            Form::Inline => {
+                let capacity = class.capacity();
+                let places = slots + 1 + Instance::words_for(capacity);
+                (places, Some(order::fresh(capacity)))
+            }
+            Form::Slots | Form::Dict => (slots, None),
+        };
+        let layout = block::layout::<Instance, Value>(places).ok()?;
+        if layout.size() > MAX_BLOCK {
+            return None;
+        }
+        let bytes = block_bytes(class_of(layout.size()));
+        let room = block::room::<Instance, Value>(bytes);
+        Some(Recipe {
+            layout,
+            room,
+            state,
+        })
+    }
+
+    #[inline(never)]
+    fn new_slow(class: &Gc<Class>, heap: &Heap) -> Gc<Instance> {
         Instance::try_new(class, heap).unwrap_or_else(|error| no_room(&error))
     }
 
@@ -51,7 +114,6 @@ impl Instance {
     ///
     /// # Errors
     /// When the heap has no room.
-    #[inline]
     pub fn try_new(class: &Gc<Class>, heap: &Heap) -> Result<Gc<Instance>, AllocError> {
         let slots = class.slot_count();
         match class.form() {
@@ -75,7 +137,6 @@ impl Instance {
         capacity + order::more_words(capacity)
     }
 
-    #[inline]
     fn with_places(
         class: &Gc<Class>,
         heap: &Heap,
@@ -89,7 +150,6 @@ impl Instance {
         }
     }
 
-    #[inline]
     fn in_block<B: Block<Head = Instance>>(
         class: &Gc<Class>,
         heap: &Heap,
@@ -192,6 +252,12 @@ unsafe impl Block for Plain {
     const NAME: &'static str = "exuvia_core::object::Instance";
     const DROPS: bool = true;
     const QUIET: bool = true;
+
+    #[inline]
+    fn table() -> &'static TypeInfo {
+        static TABLE: TypeInfo = <Plain as BlockTable>::TABLE;
+        &TABLE
+    }
     #[inline]
     unsafe fn trace<V: Visitor>(header: *const Header, bytes: usize, visitor: &mut V) {
         // SAFETY: the caller's duty.
@@ -209,6 +275,12 @@ unsafe impl Block for Finalized {
     const NAME: &'static str = <Plain as Block>::NAME;
     const DROPS: bool = true;
     const QUIET: bool = true;
+
+    #[inline]
+    fn table() -> &'static TypeInfo {
+        static TABLE: TypeInfo = <Finalized as BlockTable>::TABLE;
+        &TABLE
+    }
     const FINALIZE: Option<fn(&Gc<Instance>)> = Some(|this| {
         if let Some(finalizer) = this.class().finalizer() {
             finalizer(this);
@@ -230,6 +302,10 @@ unsafe impl Block for Finalized {
 unsafe impl Trace for Instance {
     const QUIET_DROP: bool = true;
     const TAILED: bool = true;
+    const DROP_BLOCK: Option<unsafe fn(*mut u8, usize)> = Some(|header, bytes| {
+        // SAFETY: the caller drops a block of this type, once.
+        unsafe { <Plain as Block>::drop(header.cast(), bytes) };
+    });
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         self.class.trace(visitor);
     }
