@@ -159,7 +159,7 @@ fn absent(case: &Case<'_>, instrument: &str, reason: &str) -> Markup {
 /// What the leak detector said.
 pub(super) fn leak(case: &Case<'_>) -> Markup {
     let Some(finding) = case.worst_leak() else {
-        return gap("the leak detector did not run");
+        return absent(case, "leaks", "the leak detector did not run");
     };
     let class = match finding.verdict {
         LeakVerdict::Leak => "worse",

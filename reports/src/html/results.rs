@@ -68,8 +68,11 @@ fn sorted<'m, 'a>(model: &'m Model<'a>) -> Vec<Entry<'m, 'a>> {
 fn lead(model: &Model<'_>) -> Markup {
     html! {
         @if model.cmp.has_base {
-            "Change of this run against the baseline. Instructions, heap and leaks vote; time is shown and does not. "
-            "The bar has zero in its middle and thin marks at the limit."
+            "Change against the baseline"
+            @if !model.cmp.rows.iter().any(|r| r.votes && r.instrument == "time") {
+                "; time is shown and does not vote"
+            }
+            ". Bars: zero in the middle, thin marks at the limit."
         } @else {
             "What this run measured. Without a baseline there is no change to show."
         }
