@@ -6,7 +6,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `value` | the tagged word |
+//! | `value`, `borrowed` | the tagged word, and handles lent from it |
 //! | `section` | the cell behind mutable objects, and its one rule |
 //! | `block` | objects with more in their block than their Rust type |
 //! | `number`, `str`, `list`, `tuple`, `function`, `weakref` | a type each |
@@ -21,6 +21,7 @@
 //! `docs/differences.md`.
 
 mod block;
+mod borrowed;
 mod class;
 mod dict;
 mod function;
@@ -39,6 +40,7 @@ mod weakref;
 
 use std::any::TypeId;
 
+pub use borrowed::{Borrowed, BorrowedAny};
 pub use class::{Class, ClassBuilder, ClassError, Form, MAX_SHARED_NAMES};
 pub use dict::Dict;
 pub use function::{Call, Function, NativeFn};
@@ -48,7 +50,7 @@ pub use list::List;
 pub use number::{Float, Int};
 pub use str::Str;
 pub use tuple::Tuple;
-pub use value::{Borrowed, BorrowedAny, Value};
+pub use value::Value;
 pub use weakref::WeakRef;
 
 use self::value::Kind;

@@ -16,12 +16,11 @@
 //! reaches a user.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
-use std::ops::Deref;
 use std::ptr::NonNull;
 
+use super::borrowed::{Borrowed, BorrowedAny};
 use super::{Class, Dict, Float, Function, Generator, Instance, Int, List, Str, Tuple};
 use crate::gc::death;
 use crate::gc::handle::{Gc, GcAny, retain};
@@ -313,10 +312,7 @@ impl Value {
         }
         // SAFETY: not an immediate, so a live object that `self` has a count of.
         let any = unsafe { GcAny::from_header(self.header().as_ptr()) };
-        Some(BorrowedAny {
-            handle: ManuallyDrop::new(any),
-            life: PhantomData,
-        })
+        Some(BorrowedAny::new(any))
     }
 
     /// Python's name of the value's type; an instance gives its class's name.
@@ -532,43 +528,5 @@ impl fmt::Debug for Value {
             FALSE => f.write_str("False"),
             _ => write!(f, "<{} at {:#x}>", self.type_name(), self.header().addr()),
         }
-    }
-}
-
-/// A handle that somebody else's count keeps alive: reads like a `&Gc<T>`.
-pub struct Borrowed<'a, T: Trace> {
-    handle: ManuallyDrop<Gc<T>>,
-    life: PhantomData<&'a Value>,
-}
-
-impl<T: Trace> Borrowed<'_, T> {
-    /// The caller holds a count for the result's lifetime.
-    fn new(handle: Gc<T>) -> Self {
-        Borrowed {
-            handle: ManuallyDrop::new(handle),
-            life: PhantomData,
-        }
-    }
-}
-
-impl<T: Trace> Deref for Borrowed<'_, T> {
-    type Target = Gc<T>;
-    #[inline]
-    fn deref(&self) -> &Gc<T> {
-        &self.handle
-    }
-}
-
-/// An untyped handle that somebody else's count keeps alive.
-pub struct BorrowedAny<'a> {
-    handle: ManuallyDrop<GcAny>,
-    life: PhantomData<&'a Value>,
-}
-
-impl Deref for BorrowedAny<'_> {
-    type Target = GcAny;
-    #[inline]
-    fn deref(&self) -> &GcAny {
-        &self.handle
     }
 }
