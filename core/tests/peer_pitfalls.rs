@@ -113,6 +113,7 @@ struct Child {
     /// Makes it a container, so that it is examined.
     up: RefCell<Option<Gc<Twice>>>,
     #[trace(leaf)]
+    #[expect(dead_code, reason = "only dropped")]
     canary: Canary,
 }
 
