@@ -170,11 +170,24 @@ impl Scale {
         let scaled = format::Scale::of(self.high.abs().max(self.low.abs()), self.tick_unit());
         let step = round_step((self.high - self.low) / scaled.divisor / 4.0) * scaled.divisor;
         let first = (self.low / step).ceil();
-        (0..8)
+        let values: Vec<f64> = (0..8)
             .map(|i| (first + f64::from(i)) * step)
             .take_while(|v| *v <= self.high * (1.0 + 1e-12))
-            .map(|v| (v.min(self.high), tick_label(tidy(v, step), &scaled)))
-            .collect()
+            .map(|v| v.min(self.high))
+            .collect();
+        let labels = |digits| -> Vec<String> {
+            values
+                .iter()
+                .map(|v| tick_label(tidy(*v, step), &scaled, digits))
+                .collect()
+        };
+        // Ticks far from zero may need many digits to differ.
+        let distinct = |l: &Vec<String>| l.windows(2).all(|pair| pair[0] != pair[1]);
+        let labels = (3..=12)
+            .map(labels)
+            .find(distinct)
+            .unwrap_or_else(|| labels(12));
+        values.into_iter().zip(labels).collect()
     }
 
     fn log_ticks(&self) -> Vec<(f64, String)> {
@@ -189,7 +202,7 @@ impl Scale {
                 let scaled = format::Scale::of(v * (1.0 + 1e-9), self.tick_unit());
                 (
                     v.clamp(self.low, self.high),
-                    tick_label(tidy(v, v), &scaled),
+                    tick_label(tidy(v, v), &scaled, 3),
                 )
             })
             .collect()
@@ -247,7 +260,7 @@ fn extent(values: &[f64]) -> Result<(f64, f64), ChartError> {
 }
 
 /// A round number in the scale of its axis, without trailing zeros: `100 KiB`, `0`.
-fn tick_label(value: f64, scaled: &format::Scale) -> String {
+fn tick_label(value: f64, scaled: &format::Scale, digits: usize) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
@@ -255,11 +268,8 @@ fn tick_label(value: f64, scaled: &format::Scale) -> String {
     let number = if (1000.0..1e6).contains(&size) && size.fract() == 0.0 {
         format::exact(size)
     } else if (1e-3..1e6).contains(&size) {
-        let digits = format!("{size:.3}");
-        digits
-            .trim_end_matches('0')
-            .trim_end_matches('.')
-            .to_owned()
+        let text = format!("{size:.digits$}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
     } else {
         format!("{size:.0e}")
     };
@@ -355,6 +365,12 @@ mod tests {
                 "{ticks:?}"
             );
         }
+        let far = Scale::linear(&[1_099_511_627_776.0, 1_099_511_660_032.0], "objects").unwrap();
+        let labels: Vec<String> = far.ticks().into_iter().map(|(_, label)| label).collect();
+        assert!(
+            labels.len() > 1 && labels.windows(2).all(|pair| pair[0] != pair[1]),
+            "{labels:?}"
+        );
         let labels: Vec<_> = Scale::from_zero(&[152.0], "B").unwrap().ticks();
         assert_eq!(labels.last().unwrap().1, "150\u{a0}B");
     }

@@ -52,7 +52,7 @@ fn summary(model: &Model<'_>) -> Markup {
         }
     }));
     parts.push(match &e.valgrind {
-        Some(v) if v.starts_with("valgrind") => v.clone(),
+        Some(v) if v.starts_with("valgrind") => v.replacen("valgrind-", "valgrind ", 1),
         Some(v) => format!("valgrind {v}"),
         None => "no valgrind".to_owned(),
     });

@@ -53,6 +53,9 @@ impl<'a> Model<'a> {
             let own: Vec<CaseKey> = cases.keys().filter(|k| k.workload == id).cloned().collect();
             let info = head.workloads.iter().find(|w| w.id == id);
             let own: Vec<Case<'a>> = own.iter().filter_map(|k| cases.remove(k)).collect();
+            if own.is_empty() {
+                continue; // declared, and not part of this run
+            }
             workloads.push(Workload {
                 id,
                 anchor: anchor::unique(id, &mut anchors),

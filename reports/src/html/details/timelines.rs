@@ -6,6 +6,7 @@ use super::super::figures::Figures;
 use super::super::model::{Case, Model, Workload};
 use super::super::words;
 use crate::chart::{Caption, Chart, Level, Timeline, Track};
+use crate::format;
 use crate::record::Series;
 
 /// One chart per recorded curve.
@@ -43,7 +44,7 @@ fn timeline(model: &Model<'_>, case: &Case<'_>, series: &Series) -> Timeline {
         },
         x_name: axis_name(&series.x_unit),
         x_unit: series.x_unit.clone(),
-        y_name: words::capital(&series.name),
+        y_name: words::capital(&series.name.replace('_', " ")),
         unit: series.unit.clone(),
         tracks: vec![Track {
             name: series.variant.clone(),
@@ -68,7 +69,7 @@ fn axis_name(unit: &str) -> String {
 
 /// What the curve did: before, peak and after where they were recorded, else its ends.
 fn moved(case: &Case<'_>, series: &Series) -> String {
-    let name = words::capital(&series.name);
+    let name = words::capital(&series.name.replace('_', " "));
     let show = |v: f64| words::show(v, &series.unit);
     let levels = if series.instrument == "rss" {
         levels(case)
@@ -89,7 +90,10 @@ fn moved(case: &Case<'_>, series: &Series) -> String {
         Some(([_, first], [_, last])) if first == last => {
             format!("{name}: {} throughout", show(*last))
         }
-        Some(([_, first], [_, last])) => format!("{name}: {} to {}", show(*first), show(*last)),
+        Some(([_, first], [_, last])) => {
+            let [first, last] = format::bare_pair(*first, *last, &series.unit);
+            format!("{name}: {first} to {last}")
+        }
         None => name,
     }
 }
