@@ -46,6 +46,9 @@ pub struct Dict {
 
 const _: () = assert!(size_of::<Dict>() == 24);
 
+/// Only user code can tell whether a key is the one looked for.
+pub(crate) struct MustAsk;
+
 impl Dict {
     /// An empty dict; it has no table before the first insertion.
     ///
@@ -107,8 +110,25 @@ impl Dict {
         }
     }
 
-    /// The value of a string object, fastest when it is the key itself.
+    /// The value of a name, without user code: the caller need not hold the
+    /// dict. `Err` when keys other than strings would have to be asked.
     #[inline]
+    pub(crate) fn peek_name(&self, name: &Gc<Str>) -> Result<Option<Value>, MustAsk> {
+        let name = Value::lend(name, Kind::Str);
+        let hash = key::hash_of(&name);
+        // SAFETY: short section: a search runs no user code, a clone only counts.
+        unsafe {
+            self.table.enter(
+                |table| match table.search(&name, hash, &mut Probe::new(hash)) {
+                    Search::Found(found) => Ok(Some(table.value(found.entry).clone())),
+                    Search::Missing => Ok(None),
+                    Search::Ask { .. } => Err(MustAsk),
+                },
+            )
+        }
+    }
+
+    /// The value of a name. May run the hooks of keys that are not strings.
     pub(crate) fn get_name(&self, name: &Gc<Str>) -> Option<Value> {
         self.get(&Value::lend(name, Kind::Str))
     }

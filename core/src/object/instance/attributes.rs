@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::super::block;
 use super::super::class::{Form, Place};
-use super::super::dict::Dict;
+use super::super::dict::{Dict, MustAsk};
 use super::super::function::Function;
 use super::super::str::Str;
 use super::super::value::{Kind, Value};
@@ -89,7 +89,21 @@ impl Gc<Instance> {
             Some(Place::Value(index)) if index < self.capacity() => unsafe {
                 self.read(self.value_place(index))
             },
-            _ => self.own_dict()?.get_name(name),
+            _ => self.get_from_dict(name),
+        }
+    }
+
+    /// Reads from the dict, if there is one. Its count moves only when user
+    /// code may run: a fallen count would make it a suspect of the collector.
+    fn get_from_dict(&self, name: &Gc<Str>) -> Option<Value> {
+        if self.class().form() == Form::Slots {
+            return None;
+        }
+        // SAFETY: the class has a state, which nothing changes meanwhile.
+        let state = unsafe { &*self.place(self.class().slot_count()) };
+        match state.as_dict()?.peek_name(name) {
+            Ok(found) => found,
+            Err(MustAsk) => self.own_dict()?.get_name(name),
         }
     }
 
