@@ -114,6 +114,9 @@ pub(crate) fn check(
     )?;
     let mut results = run::check(suite, &setup)?;
     results.retain(|(case, _)| !exact || args.filter.contains(&case.to_string()));
+    if results.is_empty() {
+        return Err(UsageError::no_match(&setup.selection.filter).into());
+    }
     let failed = results.iter().filter(|(_, result)| result.is_err()).count();
     eprintln!("{} cases, {failed} failed", results.len());
     Ok(if failed == 0 {

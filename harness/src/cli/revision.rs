@@ -2,7 +2,7 @@
 //!
 //! Its lock file is its own. Its folder is remapped out of the executable, so that its length moves nothing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
@@ -43,7 +43,7 @@ pub(crate) fn measure(
         )?;
     }
     eprintln!("building {revision} ({})", &commit[..commit.len().min(12)]);
-    let measured = measure_tree(place, &tree, &home, run);
+    let measured = measure_tree(place, &workspace_in(place, &tree)?, &home, run);
     git(&place.root, &["worktree", "remove", "--force", &shown])?;
     measured
 }

@@ -9,6 +9,7 @@ pub fn register(suite: &mut Suite) {
     exuvia_cycles::register(suite);
     exuvia_instances::register(suite);
     exuvia_generators::register(suite);
+    exuvia_replay::register(suite);
 }
 
 #[cfg(test)]

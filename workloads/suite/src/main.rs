@@ -6,5 +6,15 @@ use std::process::ExitCode;
 use exuvia_harness::cli::Frontend;
 
 fn main() -> ExitCode {
-    Frontend::new("exuvia-suite", env!("CARGO_MANIFEST_DIR")).main()
+    Frontend::new("exuvia-suite", env!("CARGO_MANIFEST_DIR"))
+        .command(
+            "replay",
+            "a heap snapshot or an allocation trace through the heap",
+            replay,
+        )
+        .main()
+}
+
+fn replay(args: &[String]) -> ExitCode {
+    exuvia_replay::command(args.iter().map(Into::into))
 }
