@@ -48,6 +48,16 @@ pub(crate) fn measure(
     measured
 }
 
+/// The workspace may lie below the repository's top.
+fn workspace_in(place: &Place, tree: &Path) -> anyhow::Result<PathBuf> {
+    let top = git(&place.root, &["rev-parse", "--show-toplevel"])?;
+    let root = place
+        .root
+        .canonicalize()
+        .context("the workspace's folder is gone")?;
+    Ok(tree.join(root.strip_prefix(&top).unwrap_or(Path::new(""))))
+}
+
 fn measure_tree(
     place: &Place,
     tree: &Path,
