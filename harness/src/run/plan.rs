@@ -122,6 +122,7 @@ fn points_of(workload: &Workload, depth: Depth) -> Vec<Vec<(String, u64)>> {
     }
     points.push(workload.leak_point());
     points.extend(rss_point(workload));
+    points.extend(full_point(workload, depth));
     let mut seen = std::collections::HashSet::new();
     points.retain(|point| seen.insert(point.clone()));
     points
@@ -136,10 +137,19 @@ fn rss_point(workload: &Workload) -> Option<Vec<(String, u64)>> {
         .then(|| workload.params().iter().filter_map(largest).collect())
 }
 
+/// The point that only the full depth reaches.
+fn full_point(workload: &Workload, depth: Depth) -> Option<Vec<(String, u64)>> {
+    (depth == Depth::Full)
+        .then(|| workload.full_point())
+        .flatten()
+}
+
 fn instruments_of(workload: &Workload, case: &CaseId, selection: &Selection) -> Vec<Instrument> {
     let small = case.params == workload.count_point();
     let counted =
         small || (selection.depth != Depth::Quick && workload.points().contains(&case.params));
+    let at_speed =
+        counted || full_point(workload, selection.depth).is_some_and(|point| point == case.params);
     let leaks = case.params == workload.leak_point();
     let rss = rss_point(workload).is_some_and(|point| point == case.params);
     let wanted = |instrument: Instrument| {
@@ -150,10 +160,10 @@ fn instruments_of(workload: &Workload, case: &CaseId, selection: &Selection) -> 
                 .any(|word| word == instrument.row())
     };
     [
-        (Instrument::Time, counted),
+        (Instrument::Time, at_speed),
         (Instrument::Instructions, counted),
         (Instrument::Heap, counted),
-        (Instrument::Footprint, counted),
+        (Instrument::Footprint, at_speed),
         (Instrument::Leaks, leaks),
         (Instrument::Rss, rss),
     ]
@@ -212,6 +222,31 @@ mod tests {
         let plan = plan(Depth::Default, &["time"]);
         assert_eq!(plan.jobs.len(), 4);
         assert_eq!(plan.processes(), 4);
+    }
+
+    #[test]
+    fn only_the_full_depth_goes_to_the_point_that_is_too_large_for_everyday() {
+        let mut suite = suite();
+        suite.workload("a/large", |w| {
+            w.param("n", [1]).full_at([("n", 9)]);
+            w.variant("x", |_, _| (), |()| 0);
+        });
+        let instruments_at_9 = |depth| {
+            let selection = Selection {
+                depth,
+                instruments: vec![],
+                filter: Filter::default(),
+                shard: None,
+            };
+            let jobs = Plan::new(&suite, &selection).jobs;
+            let found = jobs.into_iter().find(|(case, _)| case.params[0].1 == 9);
+            found.map(|(_, instruments)| instruments)
+        };
+        assert_eq!(instruments_at_9(Depth::Default), None);
+        assert_eq!(
+            instruments_at_9(Depth::Full),
+            Some(vec![Instrument::Time, Instrument::Footprint])
+        );
     }
 
     #[test]

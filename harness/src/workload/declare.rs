@@ -33,6 +33,7 @@ pub struct Workload {
     params: Vec<(String, Vec<u64>)>,
     count_at: Vec<(String, u64)>,
     leak_at: Vec<(String, u64)>,
+    full_at: Vec<(String, u64)>,
     ops: Option<OfParams>,
     bytes: Option<OfParams>,
     elements: Option<OfParams>,
@@ -59,6 +60,7 @@ impl Workload {
             params: Vec::new(),
             count_at: Vec::new(),
             leak_at: Vec::new(),
+            full_at: Vec::new(),
             ops: None,
             bytes: None,
             elements: None,
@@ -115,6 +117,13 @@ impl Workload {
     /// Parameters of the leak detector's runs. Default: the smallest.
     pub fn leak_at<'a>(&mut self, point: impl IntoIterator<Item = (&'a str, u64)>) -> &mut Self {
         self.leak_at = owned(point);
+        self
+    }
+
+    /// One more point, too large for everyday runs: only `--full` goes there, with the instruments that take one run at
+    /// full speed (time and the heap's own counters).
+    pub fn full_at<'a>(&mut self, point: impl IntoIterator<Item = (&'a str, u64)>) -> &mut Self {
+        self.full_at = owned(point);
         self
     }
 
@@ -279,6 +288,12 @@ impl Workload {
         self.point_with(&self.leak_at)
     }
 
+    /// The point of the full depth alone, if there is one.
+    #[must_use]
+    pub fn full_point(&self) -> Option<Vec<(String, u64)>> {
+        (!self.full_at.is_empty()).then(|| self.point_with(&self.full_at))
+    }
+
     fn point_with(&self, given: &[(String, u64)]) -> Vec<(String, u64)> {
         let value_of = |name: &str, values: &[u64]| {
             let given = given
@@ -377,9 +392,10 @@ impl Workload {
             .count_at
             .iter()
             .chain(&self.leak_at)
+            .chain(&self.full_at)
             .filter(|(name, _)| !names().any(|known| known == name));
         problems.extend(unknown.map(|(name, _)| {
-            format!("count_at or leak_at names `{name}`, which is not a parameter")
+            format!("count_at, leak_at or full_at names `{name}`, which is not a parameter")
         }));
         problems
             .into_iter()

@@ -47,6 +47,7 @@ impl Prepared {
 pub(crate) fn linked(w: &mut Workload) {
     w.ask("What does it cost to drop a linked list of any length, and is it cheaper to take it apart?");
     w.param("n", [1_000, 10_000, 100_000, 1_000_000]).seed(6);
+    w.full_at([("n", 10_000_000)]);
     w.count_at([("n", 10_000)])
         .leak_at([("n", 20)])
         .ops(|p| p["n"]);
