@@ -18,16 +18,19 @@ pub const DEFAULT_BUDGET: Duration = Duration::from_secs(10);
 const IDLE_COLLECTIONS: u32 = 5;
 
 /// Iterations are timed until this long, to plan blocks that fit.
-const CALIBRATION: Duration = Duration::from_millis(2);
+const CALIBRATION: Duration = Duration::from_millis(10);
 
 /// At most so many iterations are spent on that.
-const CALIBRATION_ITERATIONS: u64 = 64;
+const CALIBRATION_ITERATIONS: usize = 64;
 
 /// The share of the budget that a plan may fill, so that a slower block does not cut it short.
 const PLANNED_SHARE: f64 = 0.8;
 
-/// The clock is looked at about this often.
-const CLOCK_PERIOD: Duration = Duration::from_millis(1);
+/// Code faster than this is run several times between two looks at the clock.
+const FAST: Duration = Duration::from_micros(20);
+
+/// How many times.
+const FAST_STRIDE: u64 = 64;
 
 /// A leak check: how long to look, and what may grow.
 #[derive(Clone, Debug)]
@@ -48,7 +51,7 @@ impl LeakCheck {
     /// A check of 32,768 iterations within ten seconds, in which nothing may grow.
     #[must_use]
     pub fn new() -> Self {
-        let iterations = Plan::default().iterations();
+        let iterations = Plan::default().wanted;
         Self {
             iterations,
             at_least: iterations,
@@ -149,31 +152,29 @@ impl LeakCheck {
         run.report(growth, subject, start)
     }
 
-    /// The longest plan that fits into the budget, and whether it is long enough to convict.
+    /// The plan whose six blocks fit into the budget, if the pace is right.
     fn plan(&self, pace: Duration) -> Plan {
         let fits = self.budget.mul_f64(PLANNED_SHARE).as_nanos() / pace.as_nanos().max(1);
         let fits = u64::try_from(fits).unwrap_or(u64::MAX);
-        let plan = Plan::of(self.iterations.min(fits.max(self.at_least)));
         Plan {
-            conclusive: fits >= self.at_least,
-            ..if fits < self.at_least {
-                Plan::of(fits)
-            } else {
-                plan
-            }
+            wanted: self.iterations,
+            at_least: self.at_least,
+            ..Plan::of(self.iterations.min(fits))
         }
     }
 }
 
-/// Nanoseconds per iteration, over a few of them.
+/// The time of a typical iteration, over a few of them: the median, because the first is cold and others are interrupted.
 fn calibrate(subject: &mut dyn Subject) -> Duration {
     let start = Instant::now();
-    let mut iterations = 0;
-    while iterations < CALIBRATION_ITERATIONS && start.elapsed() < CALIBRATION {
+    let mut times = Vec::new();
+    while times.len() < CALIBRATION_ITERATIONS && start.elapsed() < CALIBRATION {
+        let before = Instant::now();
         subject.iterate();
-        iterations += 1;
+        times.push(before.elapsed());
     }
-    start.elapsed().div_f64(as_f64(iterations))
+    times.sort_unstable();
+    times[times.len() / 2]
 }
 
 /// A check in progress.
@@ -189,7 +190,7 @@ struct Run {
 impl Run {
     fn judge_blocks(&mut self, subject: &mut dyn Subject) -> Growth {
         let mut step = self.warm_up(subject);
-        let mut previous = 0;
+        let (mut previous, mut took) = (0, Duration::ZERO);
         loop {
             let length = match step {
                 Step::Done(growth) => return growth,
@@ -197,7 +198,12 @@ impl Run {
                     next_block_iterations,
                 } => next_block_iterations,
             };
-            let done = self.block(subject, length);
+            let start = Instant::now();
+            let done = match self.deadline.saturating_duration_since(start) {
+                // Even as long as the one before it would not become.
+                left if left < took => 0,
+                _ => self.block(subject, length),
+            };
             // A cut block is worth feeding only when it still says more than the one before.
             if done < length && done <= previous {
                 return self.test.finish();
@@ -207,21 +213,16 @@ impl Run {
             if done < length {
                 return self.test.finish();
             }
-            previous = done;
+            (previous, took) = (done, start.elapsed());
         }
     }
 
     fn warm_up(&mut self, subject: &mut dyn Subject) -> Step {
-        if let Step::Continue {
-            next_block_iterations,
-        } = self.test.warm_up()
-        {
-            self.block(subject, next_block_iterations);
-        }
+        let done = self.block(subject, self.test.warm_up_iterations());
         self.first = subject.count();
         self.last = self.first.clone();
         self.first_edges = subject.edges();
-        let step = self.test.feed(0, &self.first.snapshot);
+        let step = self.test.feed(done, &self.first.snapshot);
         for _ in 0..IDLE_COLLECTIONS {
             subject.before_block();
             self.test.idle(&subject.count().snapshot);
@@ -231,8 +232,7 @@ impl Run {
 
     /// Runs iterations until the block is full or the time is over; returns how many ran.
     fn block(&self, subject: &mut dyn Subject, length: u64) -> u64 {
-        let stride = CLOCK_PERIOD.as_nanos() / self.pace.as_nanos().max(1);
-        let stride = u64::try_from(stride).unwrap_or(u64::MAX).max(1);
+        let stride = if self.pace < FAST { FAST_STRIDE } else { 1 };
         subject.before_block();
         let mut done = 0;
         while done < length && Instant::now() < self.deadline {

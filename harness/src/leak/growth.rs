@@ -3,7 +3,7 @@
 //! It is pure: it knows no heap and no clock. Who drives it runs the iterations, collects fully, and feeds the counts;
 //! simulations feed made-up ones.
 //!
-//! One block warms up, then [`Plan::blocks`] blocks follow, each twice as long as the one before. While a count stays
+//! One block warms up, then at least [`BLOCKS`] blocks follow, each twice as long as the one before. While a count stays
 //! undecided more blocks follow, until the driver's budget ends and it calls [`GrowthTest::finish`].
 
 use std::collections::BTreeMap;
@@ -61,44 +61,35 @@ impl fmt::Display for Series {
 /// All counts at one quiet moment; a series that is absent counts zero.
 pub type Snapshot = BTreeMap<Series, u64>;
 
-/// How many blocks of which length are measured before a constant rate may be called a leak.
+/// How long to look before a constant rate may be called a leak.
 ///
-/// A bounded cache that fills during the whole plan cannot be told from a leak, so a plan is a promise that nothing
+/// A bounded cache that fills during the whole test cannot be told from a leak, so a plan is a promise that nothing
 /// bounded holds more than the plan's iterations can fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Iterations of the warm-up and of the first block.
+    /// Iterations of the warm-up and of the first block; fewer for slow code, so that doubling begins in time.
     pub first_block: u64,
-    /// Measured blocks, at least three.
-    pub blocks: u32,
-    /// Whether the plan is long enough to call a constant rate a leak; otherwise that is undecided.
-    pub conclusive: bool,
+    /// Iterations, warm-up included, after which the test ends as soon as nothing is undecided.
+    pub wanted: u64,
+    /// Iterations, warm-up included, that convict when the budget ends before the wanted ones.
+    pub at_least: u64,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self {
-            first_block: FIRST_BLOCK,
-            blocks: BLOCKS,
-            conclusive: true,
-        }
+        Self::of(FIRST_BLOCK << BLOCKS)
     }
 }
 
 impl Plan {
-    /// The plan of doubling blocks with about this many iterations in all (warm-up included), at least 64.
+    /// The plan of six doubling blocks with so many iterations in all (warm-up included), and of no fewer.
     #[must_use]
     pub fn of(iterations: u64) -> Self {
         Self {
             first_block: (iterations >> BLOCKS).max(1),
-            ..Self::default()
+            wanted: iterations,
+            at_least: iterations,
         }
-    }
-
-    /// All iterations of the plan, warm-up included.
-    #[must_use]
-    pub fn iterations(&self) -> u64 {
-        self.first_block << self.blocks
     }
 }
 
@@ -150,6 +141,8 @@ impl Growth {
 #[derive(Clone, Debug)]
 pub struct GrowthTest {
     plan: Plan,
+    /// Iterations so far, warm-up included.
+    total: u64,
     /// Length of each measured block; the warm-up is not among them.
     blocks: Vec<u64>,
     /// Counts after the warm-up and after each block; one longer than `blocks` once warm.
@@ -165,6 +158,7 @@ impl GrowthTest {
     pub fn new(plan: Plan) -> Self {
         Self {
             plan,
+            total: 0,
             blocks: Vec::new(),
             counts: BTreeMap::new(),
             samples: 0,
@@ -172,12 +166,10 @@ impl GrowthTest {
         }
     }
 
-    /// What to run first: the warm-up.
+    /// Iterations to run first, as a warm-up.
     #[must_use]
-    pub fn warm_up(&self) -> Step {
-        Step::Continue {
-            next_block_iterations: self.plan.first_block,
-        }
+    pub fn warm_up_iterations(&self) -> u64 {
+        self.plan.first_block
     }
 
     /// Takes the counts of one more collection with no iteration in between: their spread is noise.
@@ -191,10 +183,11 @@ impl GrowthTest {
     /// Takes the counts after a block of iterations; the first block fed is the warm-up.
     pub fn feed(&mut self, iterations: u64, counts: &Snapshot) -> Step {
         self.record(counts);
+        self.total += iterations;
         if self.samples > 1 {
             self.blocks.push(iterations);
         }
-        if self.measured() < self.plan.blocks {
+        if self.measured() < BLOCKS || self.total < self.plan.wanted {
             return self.next_block();
         }
         let growth = self.finish();
@@ -202,7 +195,7 @@ impl GrowthTest {
             .verdicts
             .values()
             .any(|v| matches!(v, Verdict::Leak { .. }));
-        if !leaks && self.plan.conclusive && self.is_open(&growth) {
+        if !leaks && self.is_open(&growth) {
             return self.next_block();
         }
         Step::Done(growth)
@@ -305,7 +298,7 @@ impl GrowthTest {
 
     /// Why a constant rate in the last three blocks is not yet called a leak.
     fn doubt(&self, series: &Series, blocks: [Block; JUDGED], jitter: u64) -> Option<Undecided> {
-        if !self.plan.conclusive || self.measured() < self.plan.blocks {
+        if self.measured() < BLOCKS || self.total < self.plan.at_least {
             return Some(Undecided::PlanIncomplete);
         }
         let before = self.window(series, 1).map(|blocks| judge(blocks, jitter));
@@ -369,7 +362,8 @@ mod tests {
     use super::*;
 
     fn feed_all(test: &mut GrowthTest, count: impl Fn(u64) -> Snapshot) -> Growth {
-        let (mut step, mut iterations) = (test.warm_up(), 0);
+        let mut iterations = test.warm_up_iterations();
+        let mut step = test.feed(iterations, &count(iterations));
         loop {
             match step {
                 Step::Continue {
@@ -391,7 +385,8 @@ mod tests {
     fn the_standard_plan_is_the_documented_one() {
         let mut test = GrowthTest::new(Plan::default());
         let mut lengths = Vec::new();
-        let mut step = test.warm_up();
+        lengths.push(test.warm_up_iterations());
+        let mut step = test.feed(lengths[0], &objects(7));
         while let Step::Continue {
             next_block_iterations,
         } = step
@@ -400,7 +395,7 @@ mod tests {
             step = test.feed(next_block_iterations, &objects(7));
         }
         assert_eq!(lengths, [512, 512, 1_024, 2_048, 4_096, 8_192, 16_384]);
-        assert_eq!(lengths.iter().sum::<u64>(), Plan::default().iterations());
+        assert_eq!(lengths.iter().sum::<u64>(), Plan::default().wanted);
         assert_eq!(Plan::of(32_768), Plan::default());
     }
 
@@ -441,17 +436,35 @@ mod tests {
     }
 
     #[test]
-    fn an_inconclusive_plan_never_says_leak_and_does_not_go_on() {
+    fn a_short_first_block_only_means_more_blocks() {
         let plan = Plan {
-            conclusive: false,
-            ..Plan::of(64)
+            first_block: 2,
+            ..Plan::default()
         };
         let growth = feed_all(&mut GrowthTest::new(plan), objects);
         assert!(
-            matches!(growth.verdict(), Verdict::Undecided { .. }),
+            matches!(growth.verdict(), Verdict::Leak { .. }),
             "{growth:?}"
         );
-        assert_eq!(growth.iterations, 63);
+        assert!(growth.iterations >= 32_000, "{}", growth.iterations);
+    }
+
+    #[test]
+    fn a_budget_that_ends_between_enough_and_wanted_may_convict() {
+        for (at_least, word) in [(64, "leak"), (65, "undecided")] {
+            let plan = Plan {
+                first_block: 1,
+                wanted: 1_000,
+                at_least,
+            };
+            let mut test = GrowthTest::new(plan);
+            let mut sum = 0;
+            for block in [1, 1, 2, 4, 8, 16, 32] {
+                sum += block;
+                test.feed(block, &objects(sum));
+            }
+            assert_eq!(test.finish().verdict().word(), word, "at least {at_least}");
+        }
     }
 
     #[test]

@@ -27,23 +27,23 @@ fn observe(program: &dyn Program, pending: u64, rng: &mut Rng) -> Snapshot {
 /// Runs the whole test on one program; `idle` is the number of idle collections that show the noise.
 fn run(program: &mut dyn Program, pending: u64, idle: u32, rng: &mut Rng) -> Growth {
     let mut test = GrowthTest::new(Plan::default());
-    let (mut step, mut iterations) = (test.warm_up(), 0);
-    loop {
+    let (mut next, mut iterations) = (test.warm_up_iterations(), 0);
+    while iterations + next <= BUDGET {
+        (0..next).for_each(|_| program.iterate(rng));
+        let is_warm_up = iterations == 0;
+        iterations += next;
+        let step = test.feed(next, &observe(program, pending, rng));
+        if is_warm_up {
+            (0..idle).for_each(|_| test.idle(&observe(program, pending, rng)));
+        }
         match step {
+            Step::Done(growth) => return growth,
             Step::Continue {
                 next_block_iterations,
-            } if iterations + next_block_iterations <= BUDGET => {
-                (0..next_block_iterations).for_each(|_| program.iterate(rng));
-                iterations += next_block_iterations;
-                step = test.feed(next_block_iterations, &observe(program, pending, rng));
-                if iterations == next_block_iterations {
-                    (0..idle).for_each(|_| test.idle(&observe(program, pending, rng)));
-                }
-            }
-            Step::Continue { .. } => return test.finish(),
-            Step::Done(growth) => return growth,
+            } => next = next_block_iterations,
         }
     }
+    test.finish()
 }
 
 /// How often each verdict was given.
