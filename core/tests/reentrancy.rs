@@ -197,6 +197,49 @@ fn a_shared_weak_reference_that_waits_for_its_death_is_not_handed_out() {
     });
 }
 
+/// A callback that can lie in the trash, with content that a drop frees.
+#[derive(Trace)]
+struct Teller {
+    links: RefCell<Vec<GcAny>>,
+    text: String,
+    #[trace(leaf)]
+    told: Rc<RefCell<Vec<String>>>,
+}
+
+impl Callback for Teller {
+    fn call(&self, _: &Heap) {
+        self.told.borrow_mut().push(self.text.clone());
+    }
+}
+
+#[test]
+fn a_leaf_that_dies_with_the_trash_does_not_call_back_into_it() {
+    each_mode(|heap| {
+        for teller_first in [true, false] {
+            let told = Rc::new(RefCell::new(Vec::new()));
+            let leaf = heap.alloc(Tall(3));
+            let make = || Plain(RefCell::default());
+            let early = (!teller_first).then(|| heap.alloc(make()));
+            let teller = heap.alloc(Teller {
+                links: RefCell::default(),
+                text: "told by what is dead".repeat(3),
+                told: told.clone(),
+            });
+            let owner = early.unwrap_or_else(|| heap.alloc(make()));
+            let weak = Gc::downgrade_with(&leaf, teller.clone());
+            owner.0.borrow_mut().push(Gc::erase(leaf));
+            owner.0.borrow_mut().push(Gc::erase(teller.clone()));
+            teller.links.borrow_mut().push(Gc::erase(owner));
+            teller.links.borrow_mut().push(Weak::erase(weak));
+            drop(teller);
+            assert_eq!(heap.collect_all(), 3);
+            assert_eq!(heap.live_objects(), 0);
+            assert_eq!(*told.borrow(), Vec::<String>::new());
+            heap.verify().unwrap();
+        }
+    });
+}
+
 #[derive(Trace)]
 struct Tall(u64);
 #[derive(Trace)]

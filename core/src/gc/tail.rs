@@ -136,6 +136,7 @@ impl<H: Trace, E: Trace> TailInfo<E> for H {
         type_id: TypeId::of::<Tailed<H, E>>,
         name: std::any::type_name::<H>,
         holds: H::HOLDS || E::HOLDS,
+        weak: false,
         quiet_drop: H::QUIET_DROP && E::QUIET_DROP,
         // SAFETY: the table's callers owe what `trace` asks for.
         subtract: |header, bytes, visitor| unsafe { trace::<H, E, _>(header, bytes, visitor) },

@@ -66,6 +66,11 @@ pub unsafe trait Trace: Sized + 'static {
     #[doc(hidden)]
     const DROP_BLOCK: Option<unsafe fn(*mut u8, usize)> = None;
 
+    /// Set for the objects behind [`Weak`](crate::Weak) alone: the collector
+    /// detaches those that it finds unreachable.
+    #[doc(hidden)]
+    const WEAK: bool = false;
+
     /// Visits every owned edge exactly once.
     fn trace<V: Visitor>(&self, visitor: &mut V);
 }

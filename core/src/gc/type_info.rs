@@ -15,6 +15,8 @@ pub struct TypeInfo {
     pub(crate) name: fn() -> &'static str,
     /// Can an instance hold references at all?
     pub(crate) holds: bool,
+    /// Is it a weak reference?
+    pub(crate) weak: bool,
     /// May user code run while a value is dropped?
     pub(crate) quiet_drop: bool,
     /// All four: `(header, bytes of its block from the header on, ..)`.
@@ -49,6 +51,7 @@ trait HasInfo: Trace {
         type_id: TypeId::of::<Self>,
         name: std::any::type_name::<Self>,
         holds: Self::HOLDS,
+        weak: Self::WEAK,
         quiet_drop: Self::QUIET_DROP,
         subtract: |header, _, visitor| {
             // SAFETY: the caller passes the header of a live `GcBox<Self>`.

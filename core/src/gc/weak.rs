@@ -45,6 +45,7 @@ pub(crate) struct WeakBox {
 // SAFETY: the callback is the one owned edge; the target is not owned.
 unsafe impl Trace for WeakBox {
     const QUIET_DROP: bool = true;
+    const WEAK: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         if let Some(hook) = &self.hook {
             hook.object.trace(visitor);
@@ -265,6 +266,12 @@ impl WeakBox {
         }
     }
 
+    /// Where the referent is kept, for tests that break it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn target_cell(&self) -> &Cell<*const Header> {
+        &self.target
+    }
+
     /// The referent; null when it is gone.
     pub(crate) fn target(&self) -> *const Header {
         self.target.get()
@@ -391,6 +398,22 @@ pub(crate) unsafe fn clear(
         }
     }
     callers
+}
+
+/// Takes a weak reference that lies in the trash off its referent's list: the
+/// referent may die while the trash is cleared, and must not call back into it.
+///
+/// # Safety
+/// 1. `header` belongs to a live `WeakBox`.
+pub(crate) unsafe fn detach(header: *const Header) {
+    // SAFETY: duty 1; a set target is alive.
+    unsafe {
+        let this = box_of(header);
+        let target = this.target.get();
+        if !target.is_null() {
+            unlink(this, target);
+        }
+    }
 }
 
 /// Calls back every reference of a list from [`clear`].

@@ -65,6 +65,7 @@ impl<B: Block> BlockTable for B {
         type_id: TypeId::of::<B::Head>,
         name: || B::NAME,
         holds: <B::Head as Trace>::HOLDS,
+        weak: false,
         quiet_drop: B::QUIET,
         // SAFETY: the collector passes a live block with this table.
         subtract: |header, bytes, visitor| unsafe { B::trace(header, bytes, visitor) },

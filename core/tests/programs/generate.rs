@@ -9,7 +9,8 @@ use crate::kinds::{Act, Kind};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
     Alloc(Kind),
-    /// So many nodes in a row, each referring to the one before; a ring if so.
+    /// So many nodes (heavy ones when odd) in a row, each referring to the one
+    /// before; a ring if so.
     Burst(u8, bool),
     /// Slot of one object refers to another.
     Link(u16, u16, u16),
@@ -20,6 +21,9 @@ pub(crate) enum Op {
     Move(u16, u16, u16, u16),
     /// From a slot into a handle: no count moves.
     Take(u16, u16),
+    /// Ties an object to a newborn, giving the only handle away: a cycle whose
+    /// old part saw no count fall.
+    Knot(u16, u16),
     Clone(u16),
     Drop(u16),
     Downgrade(u16),
@@ -82,7 +86,8 @@ fn act(rng: &mut Rng) -> Act {
 
 fn kind(rng: &mut Rng) -> Kind {
     match rng.u8(..32) {
-        0..=9 => Kind::Node(rng.u8(1..4)),
+        0..=6 => Kind::Node(rng.u8(1..4)),
+        7..=9 => Kind::Heavy,
         10..=13 => Kind::Inline,
         14..=19 => Kind::Fin(act(rng), rng.u8(1..3)),
         20 => Kind::Ghost(act(rng)),
@@ -97,16 +102,20 @@ fn kind(rng: &mut Rng) -> Kind {
     }
 }
 
-/// The next operation, for a heap with so many live objects.
-pub(crate) fn next(rng: &mut Rng, setting: Setting, live: usize) -> Op {
+/// The next operation after `last`, for a heap with so many live objects.
+pub(crate) fn next(rng: &mut Rng, setting: Setting, live: usize, last: Option<&Op>) -> Op {
     if live < 34 {
         return Op::Alloc(kind(rng));
     }
     if live > 160 && rng.bool() {
         return Op::Drop(rng.u16(..));
     }
+    if matches!(last, Some(Op::Knot(..))) && rng.bool() {
+        return Op::Collect(rng.u8(..2));
+    }
     let (a, s, b, t) = (rng.u16(..), rng.u16(..), rng.u16(..), rng.u16(..));
-    match rng.u8(..128) {
+    match rng.u8(..133) {
+        128..=132 => Op::Knot(a, s),
         0..=17 => Op::Alloc(kind(rng)),
         18 => Op::Burst(rng.u8(2..60), rng.bool()),
         19..=40 => Op::Link(a, s, b),
@@ -122,8 +131,8 @@ pub(crate) fn next(rng: &mut Rng, setting: Setting, live: usize) -> Op {
         100..=101 => Op::DropWeak(a),
         102..=103 => Op::StoreWeak(a, b, s),
         104..=106 => Op::Upgrade(a),
-        107..=110 => Op::Collect(0),
-        111..=112 => Op::Collect(1),
+        107..=109 => Op::Collect(0),
+        110..=112 => Op::Collect(1),
         113..=115 => Op::Collect(2),
         116 => Op::CollectBorrowed(a, rng.u8(..3)),
         117 => Op::Freeze,

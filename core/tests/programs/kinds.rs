@@ -46,6 +46,8 @@ pub(crate) enum Kind {
     Quiet(u8),
     /// A leaf without any drop.
     Dust,
+    /// Sixteen to a page, so that pages fill, empty and change their type.
+    Heavy,
     /// Too large for a page.
     Big,
     /// Aligned to 64.
@@ -65,7 +67,7 @@ impl Kind {
         match self {
             Kind::Node(n) | Kind::Fin(_, n) | Kind::Quiet(n) | Kind::Row(n) => n as usize,
             Kind::Inline | Kind::Weak => 1,
-            Kind::Big | Kind::Wide | Kind::Caller => 2,
+            Kind::Heavy | Kind::Big | Kind::Wide | Kind::Caller => 2,
             Kind::Ghost(_) | Kind::Leaf | Kind::Dust | Kind::LeafCaller => 0,
         }
     }
@@ -209,6 +211,14 @@ pub(crate) struct Quiet {
 pub(crate) struct Dust(pub(crate) u64);
 
 #[derive(Trace)]
+pub(crate) struct Heavy {
+    pub(crate) slots: SlotVec,
+    pub(crate) bytes: [u8; 3900],
+    #[trace(leaf)]
+    pub(crate) tomb: Tomb,
+}
+
+#[derive(Trace)]
 pub(crate) struct Big {
     pub(crate) slots: SlotVec,
     pub(crate) bytes: [u8; 9000],
@@ -339,7 +349,7 @@ macro_rules! slots {
     )*};
 }
 
-slots!(Node, Fin, Big, Wide, Caller);
+slots!(Node, Fin, Heavy, Big, Wide, Caller);
 
 impl Slots for Gc<Quiet> {
     fn put(&self, index: usize, value: Slot) -> Slot {
@@ -393,7 +403,7 @@ no_slots!(
 #[macro_export]
 macro_rules! typed {
     ($any:expr, $gc:ident => $run:expr) => {
-        $crate::typed!(@ $any, $gc => $run; Node Inline Fin Ghost Leaf Quiet Dust Big Wide Row Caller LeafCaller)
+        $crate::typed!(@ $any, $gc => $run; Node Inline Fin Ghost Leaf Quiet Dust Heavy Big Wide Row Caller LeafCaller)
     };
     (@ $any:expr, $gc:ident => $run:expr; $($t:ident)*) => {{
         let any: &exuvia_core::GcAny = $any;

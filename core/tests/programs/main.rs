@@ -20,6 +20,8 @@ use machine::{Machine, Tally};
 const OPERATIONS: usize = 200;
 /// Allocations before the operations that count.
 const PROLOGUE: usize = 34;
+/// Programs tried to shorten a failing one.
+const REPLAYS: usize = 2000;
 
 fn number(name: &str, default: u64) -> u64 {
     match std::env::var(name) {
@@ -35,7 +37,7 @@ fn generated(seed: u64) -> (Setting, Vec<Op>, Result<Tally, String>) {
     let mut done = Vec::new();
     let result = guarded(setting, |machine| {
         for _ in 0..PROLOGUE + OPERATIONS {
-            let op = generate::next(&mut rng, setting, machine.model.live);
+            let op = generate::next(&mut rng, setting, machine.model.live, done.last());
             done.push(op);
             machine.step(op)?;
         }
@@ -71,21 +73,28 @@ fn guarded(
     outcome.map(|()| tally)
 }
 
-/// Drops operations while the program still fails.
+/// Drops operations while the program still fails, in ever smaller pieces and
+/// again from the start, as long as that helps and [`REPLAYS`] last.
 fn shortened(setting: Setting, mut ops: Vec<Op>) -> Vec<Op> {
-    let mut chunk = ops.len() / 2;
-    while chunk > 0 {
-        let mut start = 0;
-        while start < ops.len() {
-            let mut fewer = ops.clone();
-            fewer.drain(start..(start + chunk).min(ops.len()));
-            if replayed(setting, &fewer).is_err() {
-                ops = fewer;
-            } else {
-                start += chunk;
+    let mut replays = REPLAYS;
+    let mut before = usize::MAX;
+    while ops.len() < before {
+        before = ops.len();
+        let mut chunk = (ops.len() / 2).max(1);
+        while chunk > 0 {
+            let mut start = 0;
+            while start < ops.len() && replays > 0 {
+                replays -= 1;
+                let mut fewer = ops.clone();
+                fewer.drain(start..(start + chunk).min(ops.len()));
+                if replayed(setting, &fewer).is_err() {
+                    ops = fewer;
+                } else {
+                    start += chunk;
+                }
             }
+            chunk /= 2;
         }
-        chunk /= 2;
     }
     ops
 }

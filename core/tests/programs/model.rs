@@ -338,6 +338,12 @@ impl Model {
             self.log.extend(callers.iter().map(|c| Event::Called(*c)));
             calls.push(callers);
         }
+        // References inside the set to what is outside of it die as well.
+        for &id in &found {
+            if let Some(target) = self.at(id).target.take() {
+                self.at(target).weaks.retain(|&weak| weak != id);
+            }
+        }
         for &id in &found {
             self.incref(id);
         }

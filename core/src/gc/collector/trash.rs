@@ -73,7 +73,8 @@ fn wants_finalizer(object: NonNull<Header>) -> bool {
 
 /// Clears every weak reference to the trash and returns those to be called:
 /// with a callback, and neither dying nor in the trash themselves. Leaves no
-/// mark on the trash but the one that hides it.
+/// mark on the trash but the one that hides it. References inside the trash to
+/// what is outside die too, as in CPython: see [`weak::detach`].
 #[inline(never)]
 fn handle_weakrefs(core: &HeapCore, trash: &Trash) -> Vec<GcAny> {
     let mut callers = Vec::new();
@@ -84,6 +85,15 @@ fn handle_weakrefs(core: &HeapCore, trash: &Trash) -> Vec<GcAny> {
                 callers.extend(weak::clear(core, object.as_ptr(), |reference| {
                     !(*reference).is_marked(Mark::Candidate) && !(*reference).is_vacant()
                 }));
+            }
+        }
+    }
+    for object in trash {
+        // SAFETY: as above. All of the trash is taken off the lists first, so
+        // what is still set here is a referent outside of it.
+        unsafe {
+            if describe(object.as_ptr()).0.weak {
+                weak::detach(object.as_ptr());
             }
         }
     }
