@@ -53,4 +53,7 @@ pub use heap::roots::Root;
 pub use heap::surface::{CallbackId, DebugFlags};
 pub use inspect::audit::{Audit, Finding, FindingClass};
 pub use inspect::census::{EdgeCount, TypeCount};
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use inspect::corrupt::{Corruption, Undo};
 pub use inspect::verify::{VerifyError, VerifyReport};

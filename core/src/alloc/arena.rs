@@ -92,7 +92,15 @@ impl Arena {
         }
         let index = free.trailing_zeros() as usize;
         self.free_pages.set(free & (free - 1));
-        Some(self.page(index))
+        let page = self.page(index);
+        // SAFETY: the slot lies inside the mapping. A fresh one is zeroed, which
+        // is a valid unused `Page`.
+        unsafe {
+            let start = self.base.as_ptr().wrapping_add(index * PAGE_BYTES);
+            page.as_ref().start.set(start);
+            page.as_ref().core.set(self.core.as_ptr());
+        }
+        Some(page)
     }
 
     pub(crate) fn give_page(&self, page: NonNull<Page>) {
@@ -135,17 +143,9 @@ impl Arena {
 
     fn page(&self, index: usize) -> NonNull<Page> {
         let base = self.base.as_ptr();
-        let start = base.wrapping_add(index * PAGE_BYTES);
-        let slot = base
-            .wrapping_add(colour(base.addr()) + index * SLOT_BYTES)
-            .cast::<Page>();
-        // SAFETY: slot and page lie inside the mapping. A fresh slot is zeroed,
-        // which is a valid unused `Page`; `start` is set on every take.
-        unsafe {
-            (*slot).start.set(start);
-            (*slot).core.set(self.core.as_ptr());
-            NonNull::new_unchecked(slot)
-        }
+        let slot = base.wrapping_add(colour(base.addr()) + index * SLOT_BYTES);
+        // SAFETY: the slot lies inside the mapping.
+        unsafe { NonNull::new_unchecked(slot.cast::<Page>()) }
     }
 }
 

@@ -8,7 +8,7 @@ use super::errors::{AllocError, HeapError};
 use super::records::{GenerationStats, Records};
 use super::roots::RootTable;
 use super::surface::{DebugFlags, Hooks};
-use crate::alloc::arena::{Arena, PAGE_BYTES};
+use crate::alloc::arena::{Arena, PAGE_BYTES, PAGES};
 use crate::alloc::blocks::{self, CacheLine, Pools};
 use crate::alloc::page::{IN_SUSPECT, Page, PageKind, describe};
 use crate::alloc::prefix::Prefix;
@@ -384,6 +384,21 @@ impl HeapCore {
             page.next_suspect.set(self.suspect_pages.get());
             self.suspect_pages.set(page);
         }
+    }
+
+    /// The list's members; ends where it comes back to one of them.
+    pub(crate) fn suspect_pages(&self) -> Vec<*const Page> {
+        let mut pages: Vec<*const Page> = Vec::new();
+        let mut next = self.suspect_pages.get();
+        // SAFETY: members are pages of mapped arenas.
+        while let Some(page) = unsafe { next.as_ref() } {
+            pages.push(next);
+            next = page.next_suspect.get();
+            if pages.len() > PAGES * self.arenas.borrow().len() {
+                break;
+            }
+        }
+        pages
     }
 
     /// Empties the list and returns its members.

@@ -3,5 +3,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod census;
+#[cfg(feature = "testing")]
+pub(crate) mod corrupt;
 mod referrers;
 pub(crate) mod verify;

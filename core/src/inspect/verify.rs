@@ -3,18 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt;
+use std::ptr::NonNull;
 
 use crate::alloc::arena::page_of;
 use crate::alloc::page::{
     AVAILABLE, CURRENT, IN_MIDDLE, IN_SUSPECT, IN_YOUNG, Page, PageKind, core_of, describe,
 };
-use crate::alloc::prefix::{IN_PAGE, Prefix};
+use crate::alloc::prefix::{IN_PAGE, PREFIX_BYTES, Prefix};
+use crate::alloc::source::{self, Domain};
 use crate::gc::collector::visitors::each_edge;
 use crate::gc::header::{
     COPY_SHIFT, HAS_WEAK, Header, IMMORTAL, IMMORTAL_WORD, MARK_MASK, Mark, PREFIXED, UNTRACKED,
 };
 use crate::gc::weak;
 use crate::heap::Heap;
+use crate::heap::builder::Mode;
 use crate::heap::core::HeapCore;
 
 /// What a verification walked through.
@@ -157,13 +160,7 @@ fn check_page(core: &HeapCore, page: &Page) -> Result<usize, VerifyError> {
 fn check_lists(core: &HeapCore) -> Checked {
     check_list(core, &core.young_pages.borrow(), IN_YOUNG, "young")?;
     check_list(core, &core.middle_pages.borrow(), IN_MIDDLE, "middle")?;
-    let suspects = core.take_suspect_pages();
-    // SAFETY: members stood in mapped arenas a moment ago.
-    suspects
-        .iter()
-        .rev()
-        .for_each(|&page| core.list_suspect(unsafe { &*page }));
-    check_list(core, &suspects, IN_SUSPECT, "suspect")?;
+    check_list(core, &core.suspect_pages(), IN_SUSPECT, "suspect")?;
     for page in pages_of(core) {
         // SAFETY: enumerated pages are in use.
         let page = unsafe { &*page };
@@ -237,6 +234,7 @@ fn check_registry(core: &HeapCore) -> Checked {
                     prefix.index.get() == index && HeapCore::registry_slot(header) == slot,
                     || format!("registry slot {slot}, place {index}: the object thinks otherwise"),
                 )?;
+                check_guards(core, header, prefix)?;
             }
         }
     }
@@ -246,6 +244,26 @@ fn check_registry(core: &HeapCore) -> Checked {
             core.source_objects.get()
         )
     })
+}
+
+/// In debug mode, the guard bytes around a registered object.
+///
+/// # Safety
+/// 1. `header` is registered, and `prefix` its prefix.
+unsafe fn check_guards(core: &HeapCore, header: *mut Header, prefix: &Prefix) -> Checked {
+    if core.mode != Mode::Debug {
+        return Ok(());
+    }
+    let lead = prefix.lead_bytes as usize + PREFIX_BYTES;
+    let bytes = lead + prefix.object_bytes;
+    let Some(block) = NonNull::new(header.cast::<u8>().wrapping_sub(lead)) else {
+        return Ok(());
+    };
+    // SAFETY: duty 1: the block was taken with this size and domain.
+    match unsafe { source::inspect(block, bytes, Domain::Object) } {
+        Some(fault) => Err(VerifyError { what: fault }),
+        None => Ok(()),
+    }
 }
 
 fn check_objects(core: &HeapCore, report: &mut VerifyReport) -> Checked {
