@@ -62,6 +62,7 @@ const fn offset<H, E>() -> usize {
 
 /// The block of a head with `items` items; `None` when it overflows.
 pub(crate) fn layout<H, E>(items: usize) -> Option<Layout> {
+    const { assert!(size_of::<E>() > 0, "items of no size") };
     let bytes = size_of::<E>()
         .checked_mul(items)?
         .checked_add(offset::<H, E>())?;
