@@ -389,3 +389,126 @@ fn a_collection_asked_for_by_a_collection_callback_does_nothing() {
         assert!(heap.remove_callback(id));
     });
 }
+
+struct Tally(Rc<Cell<i32>>);
+
+impl Tally {
+    fn new(count: &Rc<Cell<i32>>) -> Tally {
+        count.set(count.get() + 1);
+        Tally(count.clone())
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+#[derive(Trace, Default)]
+struct Item {
+    link: Option<GcAny>,
+    #[trace(leaf)]
+    tally: Option<Tally>,
+}
+
+#[test]
+fn items_that_panic_while_they_are_made_leave_nothing() {
+    each_mode(|heap| {
+        for items in [4, 1000] {
+            let count = Rc::new(Cell::new(0));
+            let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                let head = Item {
+                    link: None,
+                    tally: Some(Tally::new(&count)),
+                };
+                let tail = (0..items).map(|n| {
+                    assert!(n < 3, "asked for by the test");
+                    Item {
+                        link: Some(Gc::erase(heap.alloc(Tall(n)))),
+                        tally: Some(Tally::new(&count)),
+                    }
+                });
+                heap.alloc_with_tail(head, Exact(tail, items as usize))
+            }));
+            assert!(made.is_err());
+            assert_eq!(count.get(), 0);
+            assert_eq!(heap.live_objects(), 0);
+            heap.verify().unwrap();
+        }
+    });
+}
+
+/// An iterator that says how long it is.
+struct Exact<I>(I, usize);
+
+impl<I: Iterator> Iterator for Exact<I> {
+    type Item = I::Item;
+    fn next(&mut self) -> Option<I::Item> {
+        self.0.next()
+    }
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.1, Some(self.1))
+    }
+}
+
+impl<I: Iterator> ExactSizeIterator for Exact<I> {}
+
+#[test]
+fn an_iterator_that_lies_about_its_length_writes_no_further_than_the_block() {
+    each_mode(|heap| {
+        for (said, gives) in [(3, 100), (100, 3), (0, 50)] {
+            let count = Rc::new(Cell::new(0));
+            let tail = (0..gives).map(|_| Item {
+                link: None,
+                tally: Some(Tally::new(&count)),
+            });
+            let row = heap.alloc_with_tail(Tall(9), Exact(tail, said));
+            assert!(row.tail().len() >= said);
+            heap.verify().unwrap();
+            drop(row);
+            assert_eq!(count.get(), 0);
+            heap.verify().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_finalizer_may_drop_the_last_handle_of_its_heap() {
+    for mode in [Mode::Pages, Mode::System, Mode::Debug] {
+        let heap = Heap::builder().mode(mode).build();
+        let last: Rc<RefCell<Option<Heap>>> = Rc::default();
+        let taken = last.clone();
+        let dying = doer(&heap, move |_| drop(taken.take()));
+        let other = heap.alloc(Plain(RefCell::default()));
+        *last.borrow_mut() = Some(heap);
+        drop(dying);
+        assert!(last.borrow().is_none());
+        assert!(other.0.borrow().is_empty());
+        assert!(Gc::heap(&other).try_alloc(Tall(1)).is_err());
+    }
+}
+
+#[test]
+fn a_collection_callback_may_drop_every_other_handle_of_the_heap() {
+    for mode in [Mode::Pages, Mode::System, Mode::Debug] {
+        let heap = Heap::builder().mode(mode).enabled(false).build();
+        let others = Rc::new(RefCell::new(vec![heap.clone(), heap.clone()]));
+        let taken = others.clone();
+        heap.add_callback(move |_, _| drop(taken.take()));
+        let weak = {
+            let ring = looped(&heap, |this| drop(Gc::heap(this)));
+            Gc::downgrade(&ring)
+        };
+        let held = heap.alloc(Plain(RefCell::default()));
+        drop(heap);
+        assert_eq!(others.borrow().len(), 2);
+        let heap = others.borrow_mut().pop().unwrap();
+        heap.collect_all();
+        assert!(weak.is_dead());
+        drop(heap);
+        assert!(others.borrow().is_empty());
+        assert!(held.0.borrow().is_empty());
+        assert!(Gc::heap(&held).try_alloc(Tall(1)).is_err());
+    }
+}

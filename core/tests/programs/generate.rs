@@ -26,6 +26,8 @@ pub(crate) enum Op {
     Knot(u16, u16),
     Clone(u16),
     Drop(u16),
+    /// The handle that was made last.
+    DropNewest,
     Downgrade(u16),
     /// With a callback, a leaf or not.
     DowngradeWith(u16, bool),
@@ -110,12 +112,19 @@ pub(crate) fn next(rng: &mut Rng, setting: Setting, live: usize, last: Option<&O
     if live > 160 && rng.bool() {
         return Op::Drop(rng.u16(..));
     }
-    if matches!(last, Some(Op::Knot(..))) && rng.bool() {
-        return Op::Collect(rng.u8(..2));
+    // What random choice would hardly ever put in this order: garbage that is
+    // tied across generations, and rings that die in the middle generation.
+    match last {
+        Some(Op::Knot(..)) if rng.bool() => return Op::Collect(rng.u8(..2)),
+        Some(Op::Burst(_, true)) if rng.bool() => return Op::Collect(0),
+        Some(Op::Collect(0)) if rng.u8(..4) == 0 => return Op::DropNewest,
+        Some(Op::DropNewest) if rng.bool() => return Op::Collect(1),
+        _ => {}
     }
     let (a, s, b, t) = (rng.u16(..), rng.u16(..), rng.u16(..), rng.u16(..));
-    match rng.u8(..133) {
+    match rng.u8(..135) {
         128..=132 => Op::Knot(a, s),
+        133..=134 => Op::Burst(rng.u8(2..60), true),
         0..=17 => Op::Alloc(kind(rng)),
         18 => Op::Burst(rng.u8(2..60), rng.bool()),
         19..=40 => Op::Link(a, s, b),

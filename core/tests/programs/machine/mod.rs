@@ -110,6 +110,10 @@ impl Machine {
             Op::Knot(a, s) => self.knot(a, s),
             Op::Clone(a) => self.clone_handle(a),
             Op::Drop(a) => self.drop_handle(a),
+            Op::DropNewest => match self.handles.len() {
+                0 => Ok(()),
+                len => self.drop_exactly(len - 1),
+            },
             Op::Downgrade(a) => self.downgrade(a),
             Op::DowngradeWith(a, leaf) => self.downgrade_with(a, leaf),
             Op::CloneWeak(w) => self.clone_weak(w),

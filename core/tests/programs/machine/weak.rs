@@ -45,17 +45,18 @@ impl Machine {
         self.handles.push((target, object));
         let watched = self.handles.len() - 1;
         let kind = if leaf { Kind::LeafCaller } else { Kind::Caller };
-        if self.model.get(target).kind != Kind::Weak && self.alloc(kind)?.is_some() {
+        if self.model.get(target).kind != Kind::Weak
+            && let Some(caller) = self.alloc(kind)?
+        {
             self.settle()?;
-            self.attach(watched)?;
+            self.attach(watched, caller)?;
         }
         self.drop_exactly(watched)
     }
 
-    /// Makes a weak reference that calls the last handle's object, which a
-    /// holder may then refer to.
-    pub(super) fn attach(&mut self, watched: usize) -> Checked {
-        let (caller, callback) = self.handles.pop().ok_or("no callback")?;
+    /// Makes a weak reference to one handle's object that calls another's.
+    pub(super) fn attach(&mut self, watched: usize, caller: usize) -> Checked {
+        let (caller, callback) = self.handles.remove(caller);
         let (target, object) = &self.handles[watched];
         let target = *target;
         let made = typed!(object, gc => {
