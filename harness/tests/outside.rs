@@ -3,111 +3,12 @@
 //! `outside/benches/exuvia.rs` is the example of the documentation; `outside/benches/broken.rs` holds workloads that go
 //! wrong, one way each. Needs cargo, and valgrind for the counted parts (as everything here that counts instructions).
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::OnceLock;
+mod support;
+
+use std::process::Command;
 
 use exuvia_reports::record::{LeakVerdict, Measurement, Record, Status};
-use tempfile::TempDir;
-
-struct Built {
-    example: PathBuf,
-    broken: PathBuf,
-}
-
-fn package() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests")
-        .join("outside")
-}
-
-/// Builds both bench targets once per test process.
-fn built() -> &'static Built {
-    static BUILT: OnceLock<Built> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo
-            .args([
-                "bench",
-                "--no-run",
-                "--message-format=json-render-diagnostics",
-            ])
-            .current_dir(package());
-        if std::env::var_os("CARGO_TARGET_DIR").is_none() {
-            cargo.env(
-                "CARGO_TARGET_DIR",
-                Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
-            );
-        }
-        let output = cargo
-            .stderr(std::process::Stdio::inherit())
-            .output()
-            .expect("cargo starts");
-        assert!(
-            output.status.success(),
-            "the package outside of the workspace builds"
-        );
-        let messages = String::from_utf8_lossy(&output.stdout).into_owned();
-        Built {
-            example: executable(&messages, "exuvia"),
-            broken: executable(&messages, "broken"),
-        }
-    })
-}
-
-fn executable(messages: &str, name: &str) -> PathBuf {
-    let found = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .find(|message| {
-            message
-                .pointer("/target/name")
-                .is_some_and(|found| found == name)
-                && message
-                    .pointer("/target/kind/0")
-                    .is_some_and(|kind| kind == "bench")
-        });
-    let path = found.and_then(|message| message["executable"].as_str().map(PathBuf::from));
-    path.unwrap_or_else(|| panic!("cargo built the bench target {name}"))
-}
-
-/// Calls an executable as a shell in `folder` would.
-fn call(executable: &Path, folder: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(executable);
-    command
-        .args(args)
-        .current_dir(folder)
-        .env("EXUVIA_CALLER_DIR", folder);
-    command.output().expect("the executable starts")
-}
-
-fn code(output: &Output) -> i32 {
-    output
-        .status
-        .code()
-        .unwrap_or_else(|| panic!("killed: {}", text(output)))
-}
-
-fn text(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
-
-/// Runs with these arguments and reads the record back.
-fn run(executable: &Path, folder: &TempDir, out: &str, args: &[&str]) -> (Output, Record) {
-    let args = [&["run", "--quick", "--out", out], args].concat();
-    let output = call(executable, folder.path(), &args);
-    let record = Record::load(&folder.path().join(out).join("run.json"));
-    let record = record.unwrap_or_else(|error| panic!("{error}\n{}", text(&output)));
-    (output, record)
-}
-
-fn folder() -> TempDir {
-    tempfile::tempdir().expect("a temporary folder")
-}
+use support::{call, code, executable, folder, run, text};
 
 fn rows<'a>(record: &'a Record, variant: &'a str, instrument: &'a str) -> Vec<&'a Measurement> {
     let mine = |row: &&Measurement| row.variant == variant && row.instrument == instrument;
@@ -118,7 +19,7 @@ fn rows<'a>(record: &'a Record, variant: &'a str, instrument: &'a str) -> Vec<&'
 
 #[test]
 fn the_documented_example_is_measured_reported_and_judged() {
-    let (example, folder) = (&built().example, folder());
+    let (example, folder) = (executable("exuvia"), folder());
     let (output, record) = run(example, &folder, "base", &[]);
     assert_eq!(code(&output), 0, "{}", text(&output));
     for instrument in ["time", "instructions", "heap", "leaks"] {
@@ -158,7 +59,7 @@ fn the_documented_example_is_measured_reported_and_judged() {
 
 #[test]
 fn a_count_that_rose_fails_the_gate_and_is_named() {
-    let (example, folder) = (&built().example, folder());
+    let (example, folder) = (executable("exuvia"), folder());
     let (_, mut base) = run(
         example,
         &folder,
@@ -184,7 +85,7 @@ fn a_count_that_rose_fails_the_gate_and_is_named() {
 
 #[test]
 fn a_wrong_checksum_fails_the_row_under_every_instrument() {
-    let (broken, folder) = (&built().broken, folder());
+    let (broken, folder) = (executable("broken"), folder());
     let (output, record) = run(broken, &folder, "out", &["sums"]);
     assert_eq!(code(&output), 3, "{}", text(&output));
     for variant in ["wrong", "emptied"] {
@@ -214,7 +115,7 @@ fn a_wrong_checksum_fails_the_row_under_every_instrument() {
 
 #[test]
 fn a_crash_is_a_failed_row_and_the_others_are_still_measured() {
-    let (broken, folder) = (&built().broken, folder());
+    let (broken, folder) = (executable("broken"), folder());
     let (output, record) = run(broken, &folder, "out", &["ends"]);
     assert_eq!(code(&output), 3);
     let reason = |variant, instrument| {
@@ -247,7 +148,7 @@ fn a_crash_is_a_failed_row_and_the_others_are_still_measured() {
 
 #[test]
 fn a_process_that_hangs_is_stopped_and_said_to_have_hung() {
-    let (broken, folder) = (&built().broken, folder());
+    let (broken, folder) = (executable("broken"), folder());
     let (output, record) = run(broken, &folder, "out", &["hangs", "--timeout", "1"]);
     assert_eq!(code(&output), 3);
     for instrument in ["time", "instructions", "heap", "leaks"] {
@@ -261,7 +162,7 @@ fn a_process_that_hangs_is_stopped_and_said_to_have_hung() {
 
 #[test]
 fn a_leak_is_found_and_clean_code_is_not_accused() {
-    let (broken, folder) = (&built().broken, folder());
+    let (broken, folder) = (executable("broken"), folder());
     let leaks = call(
         broken,
         folder.path(),
@@ -292,7 +193,7 @@ fn a_leak_is_found_and_clean_code_is_not_accused() {
 
 #[test]
 fn resident_memory_is_watched_and_what_a_workload_prints_disturbs_nothing() {
-    let (broken, folder) = (&built().broken, folder());
+    let (broken, folder) = (executable("broken"), folder());
     let (output, record) = run(broken, &folder, "out", &["chatter"]);
     assert_eq!(code(&output), 0, "{}", text(&output));
     let bytes = |metric: &str| {
@@ -312,7 +213,7 @@ fn a_filter_that_matches_nothing_is_a_usage_error() {
         &["list", "nothing_of_this_name"],
         &["nothing_of_this_name", "--bench"],
     ] {
-        let output = call(&built().example, folder().path(), args);
+        let output = call(executable("exuvia"), folder().path(), args);
         assert_eq!(code(&output), 2, "{}", text(&output));
         assert!(
             text(&output).contains("no case matches"),
@@ -324,7 +225,7 @@ fn a_filter_that_matches_nothing_is_a_usage_error() {
 
 #[test]
 fn a_stale_summary_is_not_read() {
-    let (example, folder) = (&built().example, folder());
+    let (example, folder) = (executable("exuvia"), folder());
     let stale = folder.path().join("out/callgrind/group0/iai/old");
     std::fs::create_dir_all(&stale).expect("created");
     let ir = serde_json::json!({"metrics": {"Left": {"Int": 42}}});
@@ -345,7 +246,7 @@ fn a_stale_summary_is_not_read() {
 #[test]
 fn without_valgrind_the_rows_are_missing_with_the_command_that_installs_it() {
     let folder = folder();
-    let mut command = Command::new(&built().example);
+    let mut command = Command::new(executable("exuvia"));
     command
         .args(["run", "--quick", "--out", ".", "open_close"])
         .current_dir(folder.path());
@@ -365,7 +266,7 @@ fn without_valgrind_the_rows_are_missing_with_the_command_that_installs_it() {
         );
     }
     let gate = call(
-        &built().example,
+        executable("exuvia"),
         folder.path(),
         &["gate", "run.json", "--baseline", "run.json"],
     );
@@ -378,13 +279,13 @@ fn without_valgrind_the_rows_are_missing_with_the_command_that_installs_it() {
         "--allow-missing",
         "instructions",
     ];
-    let gate = call(&built().example, folder.path(), &allowed);
+    let gate = call(executable("exuvia"), folder.path(), &allowed);
     assert_eq!(code(&gate), 0, "{}", text(&gate));
 }
 
 #[test]
 fn test_runners_see_each_case_as_a_test() {
-    let example = &built().example;
+    let example = executable("exuvia");
     let list = call(example, folder().path(), &["--list", "--format", "terse"]);
     let lines: Vec<_> = text(&list).lines().map(str::to_owned).collect();
     assert_eq!(lines.len(), 3);
@@ -399,7 +300,7 @@ fn test_runners_see_each_case_as_a_test() {
     );
     assert_eq!(code(&one), 0, "{}", text(&one));
     let sums = call(
-        &built().broken,
+        executable("broken"),
         folder().path(),
         &["broken/sums[wrong]{n=1000}", "--exact"],
     );

@@ -1,0 +1,9 @@
+//! The workload of the gate's proof: slow phase.
+use exuvia_harness::Alloc;
+
+mod suite;
+
+#[global_allocator]
+static ALLOC: Alloc = Alloc::system();
+
+exuvia_harness::main!(suite = |s: &mut exuvia_harness::Suite| suite::register(s, suite::Defect::SlowPhase));
