@@ -16,7 +16,7 @@ use crate::scene::{Scene, payload_sum};
 /// Rings that are alive at any moment.
 const WINDOW: usize = 100;
 
-/// A schedule that only ever examines the young generation.
+/// So many collections of a generation never happen: the next older one is left alone.
 const NEVER: usize = usize::MAX;
 
 /// A scene beside a structure as large as the garbage of one run.
@@ -48,7 +48,7 @@ impl BesideOld {
 /// Garbage that is made while a schedule is in force.
 pub(crate) fn schedule(w: &mut Workload) {
     w.ask("What do the collection thresholds cost or save when the garbage is cyclic?");
-    w.param("n", [10_000, 100_000]).seed(7);
+    w.param("n", [50_000, 200_000]).seed(7);
     w.leak_at([("n", 20)]).ops(|p| p["n"]);
     w.expect(|p| payload_sum(p["n"]) + p["n"]);
     w.variant("off", BesideOld::new, |beside| {
@@ -60,25 +60,20 @@ pub(crate) fn schedule(w: &mut Workload) {
         })
     });
     w.variant("threshold_700", BesideOld::new, |beside| {
-        beside
-            .scene
-            .run(|heap, payloads| under((700, 10, 10), heap, payloads))
+        beside.scene.run(under::<700, 10>)
     });
     w.variant("threshold_2000", BesideOld::new, |beside| {
-        beside
-            .scene
-            .run(|heap, payloads| under((2_000, 10, 10), heap, payloads))
+        beside.scene.run(under::<2_000, 10>)
     });
     w.variant("young_only", BesideOld::new, |beside| {
-        beside
-            .scene
-            .run(|heap, payloads| under((2_000, NEVER, NEVER), heap, payloads))
+        beside.scene.run(under::<2_000, NEVER>)
     });
 }
 
-fn under(thresholds: (usize, usize, usize), heap: &Heap, payloads: &[u64]) -> u64 {
+/// Makes garbage while `YOUNG` objects cause a young collection and `OLDER` collections one of the next generation.
+fn under<const YOUNG: usize, const OLDER: usize>(heap: &Heap, payloads: &[u64]) -> u64 {
     let (young, middle, old) = heap.thresholds();
-    heap.set_thresholds(thresholds.0, thresholds.1, thresholds.2);
+    heap.set_thresholds(YOUNG, OLDER, OLDER);
     let sum = make_garbage(heap, payloads);
     heap.set_thresholds(young, middle, old);
     sum

@@ -8,7 +8,7 @@ use exuvia_harness::Workload;
 
 use crate::items::{immediate, sampled, sampled_of};
 
-/// A list of immediates that is built in three ways and dropped.
+/// A list of immediates that is built in two ways and dropped.
 pub(crate) fn append(w: &mut Workload) {
     w.ask("What does preallocating a list save against appending to it?");
     w.param("n", [1_000, 10_000, 100_000, 1_000_000]).seed(1);
@@ -26,11 +26,6 @@ pub(crate) fn append(w: &mut Workload) {
         |p, _| (p.heap(), p["n"]),
         |(heap, n)| preallocated(heap, *n),
     );
-    w.variant(
-        "extend",
-        |p, _| (p.heap(), p["n"]),
-        |(heap, n)| extended(heap, *n),
-    );
 }
 
 fn appended(heap: &Heap, n: u64) -> u64 {
@@ -46,11 +41,5 @@ fn preallocated(heap: &Heap, n: u64) -> u64 {
     for number in 0..n {
         list.push(heap, immediate(number));
     }
-    sampled(&list)
-}
-
-fn extended(heap: &Heap, n: u64) -> u64 {
-    let list = List::new(heap);
-    list.extend(heap, (0..n).map(immediate));
     sampled(&list)
 }
