@@ -465,6 +465,8 @@ fn an_iterator_that_lies_about_its_length_writes_no_further_than_the_block() {
             });
             let row = heap.alloc_with_tail(Tall(9), Exact(tail, said));
             assert!(row.tail().len() >= said);
+            let written = row.tail().iter().filter(|item| item.tally.is_some());
+            assert_eq!(written.count() as i32, count.get());
             heap.verify().unwrap();
             drop(row);
             assert_eq!(count.get(), 0);
