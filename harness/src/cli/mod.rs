@@ -4,7 +4,7 @@
 //! A front end ([`Frontend`]) is a small program that knows no workload: it works on records itself and builds and calls
 //! the bench target for everything that measures, so that what is measured is always one canonical build.
 //!
-//! - `args`: the words; [`place`]: folders; `list`, `measure`, `judge`, `leaks`, ..: a file per group of subcommands.
+//! - `args`: the words; `place`: folders; `list`, `measure`, `judge`, `leaks`, ..: a file per group of subcommands.
 //!
 //! Exit codes: 0 pass, 1 regression or leak, 2 usage or configuration, 3 something that votes could not be measured or
 //! judged.

@@ -237,6 +237,7 @@ mod tests {
                 instruments: vec![],
                 filter: Filter::default(),
                 shard: None,
+                timeout: None,
             };
             let jobs = Plan::new(&suite, &selection).jobs;
             let found = jobs.into_iter().find(|(case, _)| case.params[0].1 == 9);
