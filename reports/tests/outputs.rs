@@ -169,6 +169,8 @@ fn all_outputs_say_the_same() {
     let json_text = std::fs::read_to_string(&written.json).unwrap();
     let report: json::Report = serde_json::from_str(&json_text).unwrap();
     let md = std::fs::read_to_string(&written.md).unwrap();
+    let page = std::fs::read_to_string(&written.html).unwrap();
+    assert!(page.contains(&format!("<h1>{}</h1>", report.sentence)));
     let table = terminal_table(&comparison, 200);
     assert_eq!(report.schema, "exuvia.report/1");
     assert_eq!(report.exit_code, comparison.exit_code());
@@ -195,6 +197,8 @@ fn all_outputs_say_the_same() {
         );
         assert!(line.is_some_and(|l| l.contains(&cells)), "{cells} {line:?}");
         assert!(table.contains(&row.shown.change), "{}", row.shown.change);
+        let glued = row.shown.change.replace(' ', "\u{a0}");
+        assert!(page.contains(&glued), "{glued} is not on the page");
     }
 }
 
@@ -210,10 +214,7 @@ fn equal_input_gives_equal_bytes() {
             &comparison(&head),
         )
         .unwrap();
-        [
-            std::fs::read(written.json).unwrap(),
-            std::fs::read(written.md).unwrap(),
-        ]
+        [written.html, written.json, written.md].map(|path| std::fs::read(path).unwrap())
     };
     assert_eq!(write("a"), write("b"));
 }

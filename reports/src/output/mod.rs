@@ -2,7 +2,8 @@
 //!
 //! * [`terminal`]: the table of changes, at most as wide as asked;
 //! * [`markdown`]: `report.md`, made to be a comment on a change;
-//! * [`json`]: `report.json`, schema `exuvia.report/1`.
+//! * [`json`]: `report.json`, schema `exuvia.report/1`;
+//! * [`crate::html`]: `report.html`, the page.
 //!
 //! Names come from user code: `text` makes them harmless before they are printed.
 
@@ -15,6 +16,7 @@ mod text;
 pub use terminal::terminal_table;
 
 use crate::compare::Comparison;
+use crate::html;
 use crate::record::Record;
 use crate::record::write_atomically;
 use std::path::{Path, PathBuf};
@@ -23,6 +25,8 @@ use thiserror::Error;
 /// Where the reports were written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
+    /// The page.
+    pub html: PathBuf,
     /// The machine-readable report.
     pub json: PathBuf,
     /// The comment.
@@ -42,7 +46,7 @@ pub enum WriteError {
     },
 }
 
-/// Writes `report.json` and `report.md` into `dir`, which is created if need be.
+/// Writes `report.html`, `report.json` and `report.md` into `dir`, which is created if need be.
 ///
 /// Equal input gives equal bytes: the only time in a report is that of its records.
 ///
@@ -54,29 +58,19 @@ pub fn write_reports(
     base: Option<&Record>,
     comparison: &Comparison,
 ) -> Result<Written, WriteError> {
-    let json = json::render(head, base, comparison);
-    Ok(Written {
-        json: write(dir, "report.json", json.as_deref())?,
-        md: write(
-            dir,
-            "report.md",
-            Ok(&markdown::render(head, base, comparison)),
-        )?,
-    })
-}
-
-fn write(
-    dir: &Path,
-    name: &str,
-    text: Result<&str, &std::io::Error>,
-) -> Result<PathBuf, WriteError> {
-    let path = dir.join(name);
-    let written = match text {
-        Ok(text) => write_atomically(&path, text),
-        Err(error) => Err(std::io::Error::new(error.kind(), error.to_string())),
+    let failed = |name: &str| {
+        let path = dir.join(name);
+        move |source| WriteError::Write { path, source }
     };
-    match written {
-        Ok(()) => Ok(path),
-        Err(source) => Err(WriteError::Write { path, source }),
-    }
+    let write = |name: &str, text: &str| {
+        let path = dir.join(name);
+        write_atomically(&path, text).map_err(failed(name))?;
+        Ok(path)
+    };
+    let json = json::render(head, base, comparison).map_err(failed("report.json"))?;
+    Ok(Written {
+        html: write("report.html", &html::render(head, base, comparison))?,
+        json: write("report.json", &json)?,
+        md: write("report.md", &markdown::render(head, base, comparison))?,
+    })
 }
