@@ -1,7 +1,6 @@
-//! Taking and giving blocks: pools, their pages, and the fast path.
+//! Taking and giving blocks: the fast path, and the pages behind it.
 //!
-//! A *pool* is a type and size class (or a size class of mixed objects, or of
-//! buffers). The fast path is a direct-mapped cache from pool key to current
+//! The fast path is a direct-mapped cache from pool key to current
 //! page and one pop; the slow path carves, takes an available page or opens a
 //! new one. A young type lives in mixed pages until it allocated
 //! [`MIXED_LIMIT`] objects, so that a thousand rare types do not cost a
@@ -9,14 +8,13 @@
 
 use std::alloc::Layout;
 use std::cell::Cell;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::ptr::{self, NonNull};
 
 use super::arena::{Arena, PAGE_BYTES, page_of};
 use super::page::{AVAILABLE, CURRENT, FreeBlock, IN_YOUNG, Page, PageKind};
+use super::pools::{Pool, cache_index, pool_key};
 use super::prefix::{IN_PAGE, PREFIX_BYTES, Prefix};
-use super::size_class::{CLASSES, MAX_BLOCK, block_bytes, class_of};
+use super::size_class::{MAX_BLOCK, block_bytes, class_of};
 use super::source::{self, Domain};
 use crate::gc::header::{Header, PREFIXED};
 use crate::gc::type_info::TypeInfo;
@@ -26,121 +24,6 @@ use crate::heap::errors::AllocError;
 
 /// Objects a type may put into mixed pages before it gets pages of its own.
 const MIXED_LIMIT: u32 = 32;
-const CACHE: usize = 256;
-const NO_POOL: u32 = u32::MAX;
-
-/// One line of the direct-mapped cache; key 0 is empty.
-pub(crate) struct CacheLine {
-    key: Cell<usize>,
-    page: Cell<*const Page>,
-}
-
-/// Type table address and size class in one word.
-#[inline(always)]
-fn pool_key(info: &'static TypeInfo, class: usize) -> usize {
-    ptr::from_ref(info).addr() ^ (class << 48)
-}
-
-/// Tables are constants of about a hundred bytes, so neighbours differ here.
-#[inline(always)]
-fn cache_index(info: &'static TypeInfo, class: usize) -> usize {
-    ((ptr::from_ref(info).addr() >> 5) + class) % CACHE
-}
-
-pub(crate) struct Pool {
-    kind: PageKind,
-    info: Option<&'static TypeInfo>,
-    class: usize,
-    current: *const Page,
-    available: *const Page,
-    /// Objects taken so far, while the type still lives in mixed pages.
-    mixed_taken: u32,
-}
-
-/// Keys are distinct addresses: multiplication spreads them well enough.
-#[derive(Default)]
-pub(crate) struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_usize(usize::from(byte));
-        }
-    }
-    fn write_usize(&mut self, value: usize) {
-        self.0 = (self.0 ^ value as u64)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .rotate_left(29);
-    }
-}
-
-pub(crate) type KeyMap<V> = HashMap<usize, V, BuildHasherDefault<KeyHasher>>;
-
-pub(crate) struct Pools {
-    pub(crate) list: Vec<Pool>,
-    by_key: KeyMap<u32>,
-    mixed: [u32; CLASSES],
-    buffers: [u32; CLASSES],
-}
-
-impl Pools {
-    pub(crate) fn new() -> Pools {
-        Pools {
-            list: Vec::new(),
-            by_key: KeyMap::default(),
-            mixed: [NO_POOL; CLASSES],
-            buffers: [NO_POOL; CLASSES],
-        }
-    }
-
-    fn add(&mut self, kind: PageKind, info: Option<&'static TypeInfo>, class: usize) -> u32 {
-        self.list.push(Pool {
-            kind,
-            info,
-            class,
-            current: ptr::null(),
-            available: ptr::null(),
-            mixed_taken: 0,
-        });
-        (self.list.len() - 1) as u32
-    }
-
-    fn typed(&mut self, info: &'static TypeInfo, class: usize) -> u32 {
-        let key = pool_key(info, class);
-        if let Some(&pool) = self.by_key.get(&key) {
-            return pool;
-        }
-        let pool = self.add(PageKind::Typed, Some(info), class);
-        self.by_key.insert(key, pool);
-        pool
-    }
-
-    fn shared(&mut self, kind: PageKind, class: usize) -> u32 {
-        let known = match kind {
-            PageKind::Buffers => self.buffers[class],
-            _ => self.mixed[class],
-        };
-        if known != NO_POOL {
-            return known;
-        }
-        let pool = self.add(kind, None, class);
-        match kind {
-            PageKind::Buffers => self.buffers[class] = pool,
-            _ => self.mixed[class] = pool,
-        }
-        pool
-    }
-}
-
-pub(crate) fn empty_cache() -> [CacheLine; CACHE] {
-    std::array::from_fn(|_| CacheLine {
-        key: Cell::new(0),
-        page: Cell::new(ptr::null()),
-    })
-}
 
 /// Room for one object: where its header goes, and the flags it must carry.
 pub(crate) struct Room {

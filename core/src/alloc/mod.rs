@@ -12,7 +12,7 @@
 //! 16, or every block in the modes `system` and `debug`) come from the global
 //! allocator and carry a prefix instead.
 //!
-//! Read `arena`, then `page`, then `blocks` (the allocator proper), `prefix`,
+//! Read `arena`, then `page`, `pools` and `blocks` (the allocator proper), `prefix`,
 //! and last the users' side: [`HeapVec`] and [`HeapAlloc`].
 
 mod api2;
@@ -22,6 +22,7 @@ pub(crate) mod buffer;
 mod global;
 mod heap_vec;
 pub(crate) mod page;
+pub(crate) mod pools;
 pub(crate) mod prefix;
 pub(crate) mod size_class;
 pub(crate) mod source;

@@ -9,8 +9,8 @@ use super::records::{GenerationStats, Records};
 use super::roots::RootTable;
 use super::surface::{DebugFlags, Hooks};
 use crate::alloc::arena::{Arena, PAGE_BYTES, PAGES};
-use crate::alloc::blocks::{self, CacheLine, Pools};
 use crate::alloc::page::{IN_SUSPECT, Page, PageKind, describe};
+use crate::alloc::pools::{self, CacheLine, Pools};
 use crate::alloc::prefix::Prefix;
 use crate::gc::handle::GcAny;
 use crate::gc::header::{Header, Mark};
@@ -96,7 +96,7 @@ impl HeapCore {
             collecting: Cell::new(false),
             mode: settings.mode,
             deferred: RefCell::default(),
-            cache: blocks::empty_cache(),
+            cache: pools::empty_cache(),
             handles: Cell::new(1),
             closing: Cell::new(false),
             pools: RefCell::new(Pools::new()),

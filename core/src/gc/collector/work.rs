@@ -7,7 +7,7 @@
 use std::ptr::NonNull;
 
 use super::super::header::{COPY_MAX, Header, Mark};
-use crate::alloc::blocks::KeyMap;
+use crate::alloc::pools::KeyMap;
 use crate::heap::core::HeapCore;
 
 pub(crate) struct Work {
