@@ -254,3 +254,24 @@ fn a_collector_without_room_for_its_lists_finishes_by_rescanning() {
         assert_eq!(heap.collect_all(), 5_000);
     }
 }
+
+#[test]
+fn an_allocation_that_fails_is_not_counted() {
+    let heap = Heap::new();
+    heap.disable();
+    let keep = node(&heap);
+    let before = heap.counts();
+    heap.fail_allocations_after(Some(0));
+    assert!(
+        heap.try_alloc(Holder {
+            weak: RefCell::default(),
+            me: RefCell::default()
+        })
+        .is_err()
+    );
+    assert!(heap.try_new_cyclic::<Node>(|_| unreachable!()).is_err());
+    let items = std::iter::repeat_n(Some(keep.clone()), 3);
+    assert!(heap.try_alloc_with_tail(0_u64, items).is_err());
+    heap.fail_allocations_after(None);
+    assert_eq!(heap.counts(), before);
+}

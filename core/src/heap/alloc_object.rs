@@ -87,13 +87,10 @@ impl Heap {
     {
         let core = self.core();
         let info = tail::info::<H, E>();
-        if info.holds {
-            core.count_allocation();
-        }
         let too_large = AllocError::OutOfMemory { bytes: usize::MAX };
         let layout = tail::layout::<H, E>(items.len()).ok_or(too_large)?;
-        let Room { header, flags } = core.take_object(info, layout)?;
-        let block = Unborn { core, header };
+        let Room { header, flags } = core.take_counted(info, layout)?;
+        let block = Unborn { core, header, info };
         let raw = header.as_ptr();
         // SAFETY: the block is ours and has room for the head and `places`
         // items. `items` is user code: until the header's word is written the
@@ -142,16 +139,13 @@ impl Heap {
         make: impl FnOnce(&Weak<T>) -> T,
     ) -> Result<Gc<T>, AllocError> {
         let core = self.core();
-        if T::HOLDS {
-            core.count_allocation();
-        }
         let info = TypeInfo::of::<T>();
-        let Room { header, flags } = core.take_object(info, Layout::new::<GcBox<T>>())?;
+        let Room { header, flags } = core.take_counted(info, Layout::new::<GcBox<T>>())?;
         let raw = header.as_ptr();
         // SAFETY: the block is ours; it stays vacant until the value is there.
         unsafe {
             (*raw).scratch.set(flags);
-            let block = Unborn { core, header };
+            let block = Unborn { core, header, info };
             let weak = Weak::<T>::to_unborn(core, raw)?;
             let value = make(&weak);
             std::mem::forget(block);
@@ -166,6 +160,7 @@ impl Heap {
 struct Unborn<'a> {
     core: &'a HeapCore,
     header: NonNull<Header>,
+    info: &'static TypeInfo,
 }
 
 impl Drop for Unborn<'_> {
@@ -178,7 +173,7 @@ impl Drop for Unborn<'_> {
                 self.header.as_ptr(),
                 |_| false,
             ));
-            self.core.give_object(self.header.as_ptr());
+            crate::gc::death::free(self.core, self.header.as_ptr(), self.info.holds);
         }
     }
 }
@@ -243,19 +238,17 @@ impl HeapCore {
         layout: Layout,
         fill: impl FnOnce(*mut Header, usize),
     ) -> Result<NonNull<Header>, AllocError> {
-        if info.holds {
-            self.count_allocation();
-        }
-        let Room { header, flags } = match self.take_object(info, layout) {
-            Ok(room) => room,
-            Err(error) => return Err(self.uncount(info.holds, error)),
-        };
+        let Room { header, flags } = self.take_counted(info, layout)?;
         let raw = header.as_ptr();
         // SAFETY: the block is ours; by the duties it is whole when it is born.
         unsafe {
             (*raw).scratch.set(flags);
             let bytes = describe_unborn(raw, layout, flags);
-            let block = Unborn { core: self, header };
+            let block = Unborn {
+                core: self,
+                header,
+                info,
+            };
             fill(raw, bytes);
             std::mem::forget(block);
             self.bear(raw, info, flags);
@@ -294,6 +287,15 @@ impl HeapCore {
             self.bear(raw, TypeInfo::of::<T>(), room.flags);
             Gc::from_header(raw)
         }
+    }
+
+    /// Counts one more object and takes its room; a failure is not counted.
+    fn take_counted(&self, info: &'static TypeInfo, layout: Layout) -> Result<Room, AllocError> {
+        if info.holds {
+            self.count_allocation();
+        }
+        self.take_object(info, layout)
+            .map_err(|error| self.uncount(info.holds, error))
     }
 
     #[cold]
