@@ -43,11 +43,13 @@ fn five_runs_of_the_same_build_pass() {
     }
 }
 
-/// The gate is red and its words hold each of `named`.
+/// The gate is red, and its words and report hold each of `named`.
 fn assert_red(bench: &str, named: &[&str]) {
     let folder = measured_base();
     let (code, words, _) = judge(&folder, bench, "head");
     assert_eq!(code, 1, "{words}");
+    let report = std::fs::read_to_string(folder.path().join("head/report.md"));
+    let words = words + &report.expect("the gate wrote its report");
     for name in named {
         assert!(words.contains(name), "{bench}: no `{name}` in\n{words}");
     }

@@ -52,13 +52,13 @@ fn bench_target(line: &str) -> Option<(String, PathBuf)> {
 }
 
 /// The executable of a bench target.
-pub fn executable(name: &str) -> &'static Path {
+pub(crate) fn executable(name: &str) -> &'static Path {
     let path = built().get(name);
     path.unwrap_or_else(|| panic!("cargo built the bench target {name}"))
 }
 
 /// Calls an executable as a shell in `folder` would.
-pub fn call(executable: &Path, folder: &Path, args: &[&str]) -> Output {
+pub(crate) fn call(executable: &Path, folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(executable);
     command
         .args(args)
@@ -67,14 +67,14 @@ pub fn call(executable: &Path, folder: &Path, args: &[&str]) -> Output {
     command.output().expect("the executable starts")
 }
 
-pub fn code(output: &Output) -> i32 {
+pub(crate) fn code(output: &Output) -> i32 {
     output
         .status
         .code()
         .unwrap_or_else(|| panic!("killed: {}", text(output)))
 }
 
-pub fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -83,7 +83,12 @@ pub fn text(output: &Output) -> String {
 }
 
 /// Runs with these arguments and reads the record back.
-pub fn run(executable: &Path, folder: &TempDir, out: &str, args: &[&str]) -> (Output, Record) {
+pub(crate) fn run(
+    executable: &Path,
+    folder: &TempDir,
+    out: &str,
+    args: &[&str],
+) -> (Output, Record) {
     let args = [&["run", "--quick", "--out", out], args].concat();
     let output = call(executable, folder.path(), &args);
     let record = Record::load(&folder.path().join(out).join("run.json"));
@@ -91,6 +96,6 @@ pub fn run(executable: &Path, folder: &TempDir, out: &str, args: &[&str]) -> (Ou
     (output, record)
 }
 
-pub fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }

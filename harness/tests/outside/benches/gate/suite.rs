@@ -11,7 +11,7 @@ pub enum Defect {
     None,
     /// One object more for each iteration.
     ExtraObject,
-    /// One edge in twelve more: about one per cent more work in two phases of the collector.
+    /// One edge in forty more: about one per cent more work in a phase of the collector.
     SlowPhase,
     /// A handle forgotten in each iteration: its decrement is lost.
     LostDecrement,
@@ -65,7 +65,7 @@ impl Scene {
         for i in 1..self.nodes {
             let next = self.node();
             *last.next.borrow_mut() = Some(next.clone());
-            if defect == Defect::SlowPhase && i % 12 == 0 {
+            if defect == Defect::SlowPhase && i % 40 == 0 {
                 *last.other.borrow_mut() = Some(first.clone());
             }
             last = next;
