@@ -1,6 +1,7 @@
 //! Worst first: the order of the rows, and the counts over them.
 
 use crate::compare::{Counts, Row, RowVerdict, Tally};
+use crate::config::rules::LEAK_VERDICT;
 use crate::record::CaseKey;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,13 +22,17 @@ fn rank(row: &Row) -> (u8, RowVerdict) {
     (u8::from(!(row.votes && open)), row.verdict)
 }
 
-/// What failed to run first, then leaks, then by the relative change.
+/// What failed to run first, then leaks (the verdict, which names type and kind, before what it
+/// was made from), then by the relative change.
 fn severity(row: &Row) -> f64 {
     if row.failed {
         return f64::INFINITY;
     }
-    if row.instrument == "leaks" {
+    if row.metric == LEAK_VERDICT {
         return f64::MAX;
+    }
+    if row.instrument == "leaks" {
+        return f64::MAX * 0.75;
     }
     match (row.change, row.difference()) {
         (Some(change), _) => change.abs(),

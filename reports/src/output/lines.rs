@@ -3,6 +3,7 @@
 //! A lost instrument takes all its metrics with it: that is one line, not ten.
 
 use crate::compare::{Comparison, Row, RowVerdict, Shown};
+use crate::config::rules::LEAK_VERDICT;
 use crate::format::{NONE, plural};
 use crate::record::CaseKey;
 use std::collections::BTreeMap;
@@ -32,6 +33,14 @@ pub(super) fn silent(comparison: &Comparison) -> Vec<Line> {
         RowVerdict::Unchanged | RowVerdict::New => false,
     };
     lines(comparison.rows.iter().filter(listed))
+}
+
+/// What leaks, where and how: a case and a sentence for each verdict that regressed.
+pub(super) fn leaks(comparison: &Comparison) -> Vec<(CaseKey, &str)> {
+    let rows = comparison.rows.iter();
+    rows.filter(|row| row.metric == LEAK_VERDICT && row.verdict == RowVerdict::Regressed)
+        .map(|row| (row.case(), &*row.reason))
+        .collect()
 }
 
 fn lines<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<Line> {

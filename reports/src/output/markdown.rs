@@ -27,6 +27,7 @@ pub fn render(head: &Record, base: Option<&Record>, comparison: &Comparison) -> 
     }
     push(&mut out, format_args!("{}\n", tally(comparison)));
     push(&mut out, format_args!("{}\n", compared(head, base)));
+    leaks(&mut out, comparison);
     section(&mut out, "Changes that vote", &lines::voting(comparison));
     folded(
         &mut out,
@@ -36,6 +37,21 @@ pub fn render(head: &Record, base: Option<&Record>, comparison: &Comparison) -> 
     notes(&mut out, comparison);
     environment(&mut out, head, comparison);
     out
+}
+
+fn leaks(out: &mut String, comparison: &Comparison) {
+    let leaks = lines::leaks(comparison);
+    if leaks.is_empty() {
+        return;
+    }
+    push(out, format_args!("## Leaks\n"));
+    for (case, reason) in leaks.iter().take(LISTED) {
+        push(
+            out,
+            format_args!("- {}: {}", code(&case.to_string()), markdown(reason)),
+        );
+    }
+    push(out, format_args!(""));
 }
 
 fn push(out: &mut String, line: std::fmt::Arguments<'_>) {

@@ -11,6 +11,9 @@ use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, Table, TableComponent, presets,
 };
 
+/// Leaks told one by one; the report has all.
+const LISTED_LEAKS: usize = 10;
+
 /// Rows that are listed before the rest is counted.
 const LISTED: usize = 30;
 
@@ -60,6 +63,14 @@ pub fn terminal(comparison: &Comparison, style: Style) -> String {
     if silent > 0 {
         let rows = plural(silent, "row");
         let text = format!("{rows} without a vote moved too or are missing: see report.md");
+        out.push_str(&wrapped(&text, style.width));
+    }
+    for (case, reason) in lines::leaks(comparison).iter().take(LISTED_LEAKS) {
+        let text = format!(
+            "leak: {}: {}",
+            printable(&case.to_string()),
+            printable(reason)
+        );
         out.push_str(&wrapped(&text, style.width));
     }
     for note in &comparison.notes {
