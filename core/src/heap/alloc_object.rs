@@ -290,11 +290,25 @@ impl HeapCore {
     }
 
     /// Counts one more object and takes its room; a failure is not counted.
+    #[inline(always)]
     fn take_counted(&self, info: &'static TypeInfo, layout: Layout) -> Result<Room, AllocError> {
         if info.holds {
             self.count_allocation();
         }
-        self.take_object(info, layout)
+        match self.take_cached(info, layout) {
+            Some(header) => Ok(Room { header, flags: 0 }),
+            None => self.take_counted_slow(info, layout),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_counted_slow(
+        &self,
+        info: &'static TypeInfo,
+        layout: Layout,
+    ) -> Result<Room, AllocError> {
+        self.take_object_slow(info, layout)
             .map_err(|error| self.uncount(info.holds, error))
     }
 
