@@ -40,6 +40,7 @@ pub mod object;
 pub use alloc::{HeapAlloc, HeapVec};
 pub use exuvia_derive::Trace;
 pub use gc::Finalize;
+pub use gc::ephemeron::Ephemeron;
 pub use gc::handle::{Gc, GcAny};
 pub use gc::tail::Tailed;
 pub use gc::trace::{Edge, Trace, Visitor};

@@ -2,10 +2,11 @@
 //!
 //! Read in this order: `header` (the bits), `handle` (counting), `death` (what
 //! happens at zero), `trace` (the contract with a type), `collector` (cycles),
-//! `weak`.
+//! `weak`, `ephemeron`.
 
 pub(crate) mod collector;
 pub(crate) mod death;
+pub(crate) mod ephemeron;
 pub(crate) mod handle;
 pub(crate) mod header;
 pub(crate) mod tail;

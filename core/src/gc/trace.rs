@@ -15,6 +15,14 @@ pub trait Visitor {
     /// Takes one owned reference.
     #[doc(hidden)]
     fn edge(&mut self, edge: Edge);
+
+    /// Takes the value of an [`Ephemeron`](crate::Ephemeron): an owned
+    /// reference that makes its target reachable only while `key` is.
+    #[doc(hidden)]
+    fn edge_with_key(&mut self, key: Edge, value: Edge) {
+        let _ = key;
+        self.edge(value);
+    }
 }
 
 /// A type whose values can live on a managed heap.

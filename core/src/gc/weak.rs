@@ -6,15 +6,18 @@
 //! with callbacks, newest first. When the referent dies the whole list is
 //! cleared before the first callback runs. A box that lies in the trash
 //! together with its referent never calls back.
+//!
+//! An [`Ephemeron`](super::ephemeron::Ephemeron) is such a box whose hook is a
+//! value instead of a callback.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use super::death::guarded;
 use super::handle::{Gc, GcAny, GcBox, retain};
 use super::header::{HAS_WEAK, Header};
-use super::trace::{Trace, Visitor};
+use super::trace::{Edge, Trace, Visitor};
 use crate::alloc::blocks::weak_list;
 use crate::alloc::page::core_of;
 use crate::heap::Heap;
@@ -29,9 +32,10 @@ pub trait Callback: Trace {
     fn call(&self, heap: &Heap);
 }
 
-struct Hook {
-    object: GcAny,
-    call: fn(&GcAny, &Heap),
+pub(crate) struct Hook {
+    pub(crate) object: GcAny,
+    /// How the object is called; `None` for the value of an ephemeron.
+    pub(crate) call: Option<fn(&GcAny, &Heap)>,
 }
 
 /// The weak reference as an object of the heap.
@@ -39,16 +43,21 @@ pub(crate) struct WeakBox {
     target: Cell<*const Header>,
     previous: Cell<*const Header>,
     next: Cell<*const Header>,
-    hook: Option<Hook>,
+    /// Written once, by [`WeakBox::take_value`].
+    hook: Cell<Option<Hook>>,
 }
 
-// SAFETY: the callback is the one owned edge; the target is not owned.
+// SAFETY: callback or value is the one owned edge; the target is not owned.
 unsafe impl Trace for WeakBox {
     const QUIET_DROP: bool = true;
     const WEAK: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
-        if let Some(hook) = &self.hook {
-            hook.object.trace(visitor);
+        if let Some(hook) = self.hook() {
+            let edge = Edge(NonNull::from(hook.object.header_ref()));
+            match NonNull::new(self.target.get().cast_mut()) {
+                Some(key) if hook.call.is_none() => visitor.edge_with_key(Edge(key), edge),
+                _ => visitor.edge(edge),
+            }
         }
     }
 }
@@ -84,23 +93,17 @@ impl<T: Trace> Weak<T> {
     /// A counted handle on the referent, while it is alive.
     #[inline]
     pub fn upgrade(&self) -> Option<Gc<T>> {
-        let target = self.reference.target.get();
-        // SAFETY: a set target's memory is valid; a count of 0 means that it
-        // is dying or under construction. Else it is alive, of type `T`.
+        let target = self.reference.live_target()?;
+        // SAFETY: alive, of type `T`; the new count belongs to the handle.
         unsafe {
-            if target.is_null() || (*target).is_vacant() {
-                return None;
-            }
-            retain(target);
-            Some(Gc::from_header(target))
+            retain(target.as_ptr());
+            Some(Gc::from_header(target.as_ptr()))
         }
     }
 
     /// Whether the referent is gone.
     pub fn is_dead(&self) -> bool {
-        let target = self.reference.target.get();
-        // SAFETY: a set target's memory is valid.
-        target.is_null() || unsafe { (*target).is_vacant() }
+        self.reference.live_target().is_none()
     }
 
     /// Whether two handles are the same weak reference.
@@ -110,7 +113,7 @@ impl<T: Trace> Weak<T> {
 
     /// Whether the reference calls back.
     pub fn has_callback(&self) -> bool {
-        self.reference.hook.is_some()
+        self.reference.hook().is_some()
     }
 
     /// The handle on the reference itself.
@@ -163,7 +166,7 @@ impl<T: Trace> Gc<T> {
             let core = &*core_of(self.header());
             let head = first_of(core, self.header());
             if let Some(head) = head.as_ref()
-                && box_of(head).hook.is_none()
+                && box_of(head).hook().is_none()
                 && !head.is_vacant()
             {
                 retain(head);
@@ -194,27 +197,17 @@ impl<T: Trace> Gc<T> {
     pub fn try_downgrade_with<C: Callback>(&self, callback: Gc<C>) -> Result<Weak<T>, AllocError> {
         let hook = Hook {
             object: Gc::erase(callback),
-            call: |object, heap| {
+            call: Some(|object, heap| {
                 if let Some(callback) = object.downcast_ref::<C>() {
                     callback.call(heap);
                 }
-            },
+            }),
         };
-        // SAFETY: a handle keeps object and core alive.
-        unsafe {
-            let core = &*core_of(self.header());
-            let reference = core.alloc_quietly(WeakBox::new(Some(hook)))?;
-            let head = first_of(core, self.header());
-            let shared = head
-                .as_ref()
-                .filter(|head| box_of(*head).hook.is_none())
-                .map_or(ptr::null(), ptr::from_ref);
-            link(core, &reference, self.header(), shared);
-            Ok(Weak {
-                reference,
-                target: PhantomData,
-            })
-        }
+        Ok(Weak {
+            // SAFETY: a handle keeps the object alive.
+            reference: unsafe { hooked(self.header(), hook) }?,
+            target: PhantomData,
+        })
     }
 
     /// Weak references to the object, of all kinds.
@@ -256,13 +249,54 @@ impl<T: Trace> Weak<T> {
     }
 }
 
+/// A reference of its own to an object: never shared, behind the shared one.
+///
+/// # Safety
+/// 1. `target` is a live object.
+pub(crate) unsafe fn hooked(target: *const Header, hook: Hook) -> Result<Gc<WeakBox>, AllocError> {
+    // SAFETY: duty 1: the object's core is alive.
+    unsafe {
+        let core = &*core_of(target);
+        let reference = core.alloc_quietly(WeakBox::new(Some(hook)))?;
+        let head = first_of(core, target);
+        let shared = head
+            .as_ref()
+            .filter(|head| box_of(*head).hook().is_none())
+            .map_or(ptr::null(), ptr::from_ref);
+        link(core, &reference, target, shared);
+        Ok(reference)
+    }
+}
+
 impl WeakBox {
     fn new(hook: Option<Hook>) -> WeakBox {
         WeakBox {
             target: Cell::new(ptr::null()),
             previous: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
-            hook,
+            hook: Cell::new(hook),
+        }
+    }
+
+    /// The callback or value. The reference ends before the box's value is
+    /// taken: callbacks never are.
+    pub(crate) fn hook(&self) -> Option<&Hook> {
+        // SAFETY: `take_value` is the only writer, and takes values alone,
+        // which nobody looks at while they may be taken.
+        unsafe { &*self.hook.as_ptr() }.as_ref()
+    }
+
+    /// Whether the box is an ephemeron with a value.
+    pub(crate) fn has_value(&self) -> bool {
+        self.hook().is_some_and(|hook| hook.call.is_none())
+    }
+
+    /// Takes the value out of an ephemeron.
+    pub(crate) fn take_value(&self) -> Option<GcAny> {
+        if self.has_value() {
+            self.hook.take().map(|hook| hook.object)
+        } else {
+            None
         }
     }
 
@@ -270,6 +304,15 @@ impl WeakBox {
     #[cfg(feature = "testing")]
     pub(crate) fn target_cell(&self) -> &Cell<*const Header> {
         &self.target
+    }
+
+    /// The referent, while it can be upgraded to.
+    #[inline]
+    pub(crate) fn live_target(&self) -> Option<NonNull<Header>> {
+        let target = NonNull::new(self.target.get().cast_mut())?;
+        // SAFETY: a set target's memory is valid; a count of 0 means that it
+        // is dying or under construction.
+        (!unsafe { target.as_ref() }.is_vacant()).then_some(target)
     }
 
     /// The referent; null when it is gone.
@@ -370,17 +413,32 @@ unsafe fn unlink(this: &WeakBox, target: *const Header) {
     this.target.set(ptr::null());
 }
 
-/// Kills every weak reference to an object and returns those that want to be
-/// called, newest first.
+/// What clearing weak references leaves to do, when user code may run.
+#[derive(Default)]
+pub(crate) struct Cleared {
+    /// References to be called back, newest first.
+    pub(crate) callers: Vec<GcAny>,
+    /// Values of ephemerons, to be dropped.
+    pub(crate) values: Vec<GcAny>,
+}
+
+impl Cleared {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.callers.is_empty() && self.values.is_empty()
+    }
+}
+
+/// Kills every weak reference to an object and adds those that want to be
+/// called, newest first, and the values of ephemerons.
 ///
 /// # Safety
 /// 1. `target` is an object of `core` whose memory is valid.
 pub(crate) unsafe fn clear(
     core: &HeapCore,
     target: *const Header,
+    cleared: &mut Cleared,
     wants_call: impl Fn(*const Header) -> bool,
-) -> Vec<GcAny> {
-    let mut callers = Vec::new();
+) {
     // SAFETY: duty 1; no user code runs while the list is taken apart.
     unsafe {
         for reference in boxes_of(core, target) {
@@ -388,8 +446,12 @@ pub(crate) unsafe fn clear(
             this.target.set(ptr::null());
             this.previous.set(ptr::null());
             this.next.set(ptr::null());
-            if this.hook.is_some() && wants_call(reference) {
-                callers.push(GcAny::share(reference));
+            match this.take_value() {
+                Some(value) => cleared.values.push(value),
+                None if this.hook().is_some() && wants_call(reference) => {
+                    cleared.callers.push(GcAny::share(reference));
+                }
+                None => {}
             }
         }
         if (*target).has(HAS_WEAK) {
@@ -397,15 +459,15 @@ pub(crate) unsafe fn clear(
             (*target).clear(HAS_WEAK);
         }
     }
-    callers
 }
 
 /// Takes a weak reference that lies in the trash off its referent's list: the
 /// referent may die while the trash is cleared, and must not call back into it.
+/// Returns an ephemeron's value.
 ///
 /// # Safety
 /// 1. `header` belongs to a live `WeakBox`.
-pub(crate) unsafe fn detach(header: *const Header) {
+pub(crate) unsafe fn detach(header: *const Header) -> Option<GcAny> {
     // SAFETY: duty 1; a set target is alive.
     unsafe {
         let this = box_of(header);
@@ -413,7 +475,43 @@ pub(crate) unsafe fn detach(header: *const Header) {
         if !target.is_null() {
             unlink(this, target);
         }
+        this.take_value()
     }
+}
+
+/// Hands every ephemeron on an object to a function.
+///
+/// # Safety
+/// 1. `key` is a live object with `HAS_WEAK` set, and its list does not change.
+#[cold]
+#[inline(never)]
+pub(crate) unsafe fn each_ephemeron(key: *const Header, mut visit: impl FnMut(NonNull<Header>)) {
+    // SAFETY: duty 1: members of the list are live.
+    unsafe {
+        let mut next = first_of(&*core_of(key), key);
+        while let Some(reference) = NonNull::new(next.cast_mut()) {
+            let this = box_of(next);
+            next = this.next.get();
+            if this.has_value() && !reference.as_ref().is_vacant() {
+                visit(reference);
+            }
+        }
+    }
+}
+
+/// Whether an object is the key of an ephemeron: then it stays tracked.
+///
+/// # Safety
+/// 1. `header` belongs to a live object.
+pub(crate) unsafe fn is_key(header: *const Header) -> bool {
+    let mut found = false;
+    // SAFETY: duty 1; nothing changes meanwhile.
+    unsafe {
+        if (*header).has(HAS_WEAK) {
+            each_ephemeron(header, |_| found = true);
+        }
+    }
+    found
 }
 
 /// Calls back every reference of a list from [`clear`].
@@ -421,26 +519,31 @@ pub(crate) fn call_back(core: &HeapCore, callers: Vec<GcAny>) {
     if callers.is_empty() {
         return;
     }
-    let heap = Heap::from_core(ptr::NonNull::from(core));
+    let heap = Heap::from_core(NonNull::from(core));
     for caller in callers {
         if let Some(reference) = caller.downcast_ref::<WeakBox>()
-            && let Some(hook) = &reference.hook
+            && let Some(hook) = reference.hook()
+            && let Some(call) = hook.call
         {
             let info = hook.object.type_info();
-            guarded(core, "weak callback", info, || {
-                (hook.call)(&hook.object, &heap)
-            });
+            guarded(core, "weak callback", info, || call(&hook.object, &heap));
         }
     }
 }
 
-/// Death by count: all references die, then the callbacks run. A reference
-/// that is itself dying does not call.
+/// Death by count: all references die, then the callbacks run, then the values
+/// of ephemerons are dropped. A reference that is itself dying does not call.
 ///
 /// # Safety
 /// 1. `target` is an object of `core` with a count of 0.
 pub(crate) unsafe fn clear_and_call(core: &HeapCore, target: *const Header) {
+    let mut cleared = Cleared::default();
     // SAFETY: duty 1; list members are valid.
-    let callers = unsafe { clear(core, target, |reference| !(*reference).is_vacant()) };
-    call_back(core, callers);
+    unsafe {
+        clear(core, target, &mut cleared, |reference| {
+            !(*reference).is_vacant()
+        })
+    };
+    call_back(core, cleared.callers);
+    drop(cleared.values);
 }

@@ -15,7 +15,7 @@ use crate::gc::header::{Header, PREFIXED};
 use crate::gc::tail::{self, Tailed};
 use crate::gc::trace::Trace;
 use crate::gc::type_info::TypeInfo;
-use crate::gc::weak::Weak;
+use crate::gc::weak::{self, Cleared, Weak};
 
 impl Heap {
     /// Puts a value on the heap. A collection that is due runs first.
@@ -168,11 +168,8 @@ impl Drop for Unborn<'_> {
         // SAFETY: the block is taken, has no value, and only weak references
         // made by `new_cyclic` know it.
         unsafe {
-            drop(crate::gc::weak::clear(
-                self.core,
-                self.header.as_ptr(),
-                |_| false,
-            ));
+            let mut cleared = Cleared::default();
+            weak::clear(self.core, self.header.as_ptr(), &mut cleared, |_| false);
             crate::gc::death::free(self.core, self.header.as_ptr(), self.info.holds);
         }
     }

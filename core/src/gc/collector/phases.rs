@@ -8,7 +8,7 @@
 
 use std::ptr::NonNull;
 
-use super::super::header::{Header, IMMORTAL, Mark as State, UNTRACKED};
+use super::super::header::{HAS_WEAK, Header, IMMORTAL, Mark as State, UNTRACKED};
 use super::visitors::{Mark, Subtract};
 use super::work::Work;
 use crate::alloc::page::{IN_SUSPECT, Page, PageKind, describe};
@@ -136,6 +136,9 @@ fn subtract_one(work: &mut Work, object: NonNull<Header>) {
             header.set_mark(State::Candidate);
             let (info, bytes) = describe(header);
             (info.subtract)(header, bytes, &mut Subtract { work });
+            if header.has(HAS_WEAK) {
+                Subtract { work }.meet_ephemerons(object);
+            }
         }
     }
 }
@@ -174,6 +177,9 @@ fn follow(work: &mut Work, object: NonNull<Header>) {
         header.set_mark(State::Live);
         let (info, bytes) = describe(header);
         (info.mark)(header, bytes, &mut Mark { work });
+        if header.has(HAS_WEAK) {
+            Mark { work }.follow_key(object);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ptr::NonNull;
 
 use super::super::header::{FROZEN, Header, UNTRACKED};
+use super::super::weak::is_key;
 use super::visitors::each_edge;
 use crate::alloc::page::{CURRENT, IN_MIDDLE, IN_YOUNG, Page, PageKind, describe};
 use crate::heap::core::HeapCore;
@@ -124,11 +125,22 @@ pub(crate) unsafe fn untracks_by_now(header: *const Header) -> bool {
     }
 }
 
+/// An untracked dict may be tracked again, so whoever holds it stays tracked;
+/// an untracked tuple never is (CPython's `_PyObject_GC_MAY_BE_TRACKED`).
 unsafe fn holds_nothing_tracked(header: *const Header) -> bool {
     let mut tracked = false;
     // SAFETY: the caller's object is live, and so are its edges.
     unsafe {
-        each_edge(header, |target| tracked |= !target.as_ref().has(UNTRACKED));
+        each_edge(header, |target| {
+            let may_change = || {
+                describe(target.as_ptr())
+                    .0
+                    .untracks_in
+                    .is_some_and(|g| g > 0)
+            };
+            tracked |= !target.as_ref().has(UNTRACKED) || may_change();
+        });
+        tracked |= is_key(header);
     }
     !tracked
 }

@@ -11,7 +11,7 @@ use std::ptr::NonNull;
 use super::super::death::{self, call_finalizer};
 use super::super::handle::{GcAny, release, retain};
 use super::super::header::{CLEAN, DOOMED_WORD, FINALIZED, HAS_WEAK, Header, Mark};
-use super::super::weak;
+use super::super::weak::{self, Cleared};
 use super::work::Work;
 use super::{Outcome, keep_suspect, phases};
 use crate::alloc::page::describe;
@@ -23,11 +23,12 @@ type Trash = Vec<NonNull<Header>>;
 impl HeapCore {
     /// Deals with the tentatively unreachable set.
     pub(super) fn dispose(&self, trash: Trash, outcome: &mut Outcome) {
-        let callers = handle_weakrefs(self, &trash);
-        let runs_user_code = !callers.is_empty() || trash.iter().any(|&t| wants_finalizer(t));
+        let cleared = handle_weakrefs(self, &trash);
+        let runs_user_code = !cleared.is_empty() || trash.iter().any(|&t| wants_finalizer(t));
         let (trash, guarded) = if runs_user_code {
             guard(&trash);
-            weak::call_back(self, callers);
+            weak::call_back(self, cleared.callers);
+            drop(cleared.values);
             outcome.finalized = finalize_garbage(self, &trash);
             let found = trash.len();
             let trash = handle_resurrected(self, trash);
@@ -74,17 +75,18 @@ fn wants_finalizer(object: NonNull<Header>) -> bool {
 /// Clears every weak reference to the trash and returns those to be called:
 /// with a callback, and neither dying nor in the trash themselves. Leaves no
 /// mark on the trash but the one that hides it. References inside the trash to
-/// what is outside die too, as in CPython: see [`weak::detach`].
+/// what is outside die too, as in CPython: see [`weak::detach`]. The values of
+/// cleared ephemerons are to be dropped when the trash is guarded.
 #[inline(never)]
-fn handle_weakrefs(core: &HeapCore, trash: &Trash) -> Vec<GcAny> {
-    let mut callers = Vec::new();
+fn handle_weakrefs(core: &HeapCore, trash: &Trash) -> Cleared {
+    let mut cleared = Cleared::default();
     for object in trash {
         // SAFETY: members of the trash are live, and so are references to them.
         unsafe {
             if object.as_ref().has(HAS_WEAK) {
-                callers.extend(weak::clear(core, object.as_ptr(), |reference| {
+                weak::clear(core, object.as_ptr(), &mut cleared, |reference| {
                     !(*reference).is_marked(Mark::Candidate) && !(*reference).is_vacant()
-                }));
+                });
             }
         }
     }
@@ -93,12 +95,12 @@ fn handle_weakrefs(core: &HeapCore, trash: &Trash) -> Vec<GcAny> {
         // what is still set here is a referent outside of it.
         unsafe {
             if describe(object.as_ptr()).0.weak {
-                weak::detach(object.as_ptr());
+                cleared.values.extend(weak::detach(object.as_ptr()));
             }
         }
     }
     hide(trash);
-    callers
+    cleared
 }
 
 fn hide(trash: &Trash) {
@@ -172,12 +174,13 @@ fn handle_resurrected(core: &HeapCore, trash: Trash) -> Trash {
 /// every block. No user code can reach a member any more.
 #[inline(never)]
 fn delete_garbage(core: &HeapCore, trash: &Trash) {
+    let mut cleared = Cleared::default();
     for object in trash {
         // SAFETY: members of the trash are live until freed below. A doomed
         // count cannot be brought to zero by the edges inside the trash.
         unsafe {
             if object.as_ref().has(HAS_WEAK) {
-                drop(weak::clear(core, object.as_ptr(), |_| false));
+                weak::clear(core, object.as_ptr(), &mut cleared, |_| false);
             }
             object.as_ref().word.set(DOOMED_WORD & !CLEAN);
         }
@@ -197,4 +200,6 @@ fn delete_garbage(core: &HeapCore, trash: &Trash) {
             death::free(core, object.as_ptr(), info.holds);
         }
     }
+    // Values that finalizers gave to keys in the trash: they are outside of it.
+    drop(cleared);
 }

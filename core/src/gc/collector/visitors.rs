@@ -5,7 +5,8 @@ use std::ptr::NonNull;
 use super::super::header::{
     COPY_MAX, COPY_ONE, GENERATION_MASK, Header, IMMORTAL, MARK_MASK, Mark as State, UNTRACKED,
 };
-use super::super::trace::{Edge, Visitor};
+use super::super::trace::{Edge, Trace, Visitor};
+use super::super::weak;
 use super::promote::untracks_by_now;
 use super::work::Work;
 use crate::alloc::page::owner_of;
@@ -42,9 +43,34 @@ const PENDING: u32 = State::Pending as u32;
 const CANDIDATE: u32 = State::Candidate as u32;
 
 impl Subtract<'_> {
+    /// A key is a candidate: its ephemerons join, for what they hold may be
+    /// reachable through it alone. No edge is subtracted.
+    ///
+    /// # Safety
+    /// 1. `key` is a live object with weak references.
+    #[cold]
+    pub(crate) unsafe fn meet_ephemerons(&mut self, key: NonNull<Header>) {
+        // SAFETY: duty 1.
+        unsafe {
+            weak::each_ephemeron(key.as_ptr(), |ephemeron| {
+                if ephemeron.as_ref().is_marked(State::None) {
+                    self.join(ephemeron);
+                }
+            });
+        }
+    }
+
     /// First edge to an object: it joins the candidates, if it may.
     #[inline]
     fn meet(&mut self, target: NonNull<Header>) {
+        if self.join(target) {
+            self.edge(Edge(target));
+        }
+    }
+
+    /// Makes an object a candidate, if it may be one.
+    #[inline]
+    fn join(&mut self, target: NonNull<Header>) -> bool {
         // SAFETY: an owned edge leads to a live object.
         let header = unsafe { target.as_ref() };
         let scratch = header.scratch.get();
@@ -52,20 +78,20 @@ impl Subtract<'_> {
             || scratch & UNTRACKED != 0
             || header.word.get() & IMMORTAL != 0;
         if excluded {
-            return;
+            return false;
         }
         // SAFETY: as above.
         let (core, info) = unsafe { owner_of(target.as_ptr()) };
         if core.cast_const() != self.work.core {
-            return;
+            return false;
         }
         // SAFETY: as above.
         if info.untracks_in.is_some() && unsafe { untracks_by_now(target.as_ptr()) } {
             header.set(UNTRACKED);
-            return;
+            return false;
         }
         self.work.add_candidate(target);
-        self.edge(Edge(target));
+        true
     }
 
     /// The copy is at 0 (a breach) or too large for the header.
@@ -106,6 +132,33 @@ impl Visitor for Mark<'_> {
         let header = unsafe { target.as_ref() };
         if header.is_marked(State::Candidate) {
             self.work.make_grey(target);
+        }
+    }
+
+    /// A key that is still a candidate comes back to its ephemerons when it is
+    /// found reachable: see [`Mark::follow_key`].
+    fn edge_with_key(&mut self, Edge(key): Edge, value: Edge) {
+        // SAFETY: the key of an ephemeron is valid until it is cleared.
+        if !unsafe { key.as_ref() }.is_marked(State::Candidate) {
+            self.edge(value);
+        }
+    }
+}
+
+impl Mark<'_> {
+    /// A key is reachable: so are the values of the ephemerons that are.
+    ///
+    /// # Safety
+    /// 1. `key` is a live object with weak references.
+    #[cold]
+    pub(crate) unsafe fn follow_key(&mut self, key: NonNull<Header>) {
+        // SAFETY: duty 1; ephemerons and values are live.
+        unsafe {
+            weak::each_ephemeron(key.as_ptr(), |ephemeron| {
+                if !ephemeron.as_ref().is_marked(State::Candidate) {
+                    weak::box_of(ephemeron.as_ptr()).trace(self);
+                }
+            });
         }
     }
 }
