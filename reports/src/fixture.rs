@@ -27,6 +27,7 @@ pub fn environment() -> Environment {
         profile: some("bench"),
         features: vec!["full".to_owned()],
         lock_hash: some("5f2a"),
+        dependency_hash: some("77ab"),
         glibc: some("2.36"),
         valgrind: some("3.19.0"),
         commit: some("0123456789ab"),

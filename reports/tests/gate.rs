@@ -435,7 +435,7 @@ fn every_part_of_the_instruction_key_makes_instructions_unclear() {
         |e| e.target = None,
         |e| e.features = vec![],
         |e| e.profile = Some("release".to_owned()),
-        |e| e.lock_hash = Some("other".to_owned()),
+        |e| e.dependency_hash = Some("other".to_owned()),
         |e| e.glibc = Some("2.41".to_owned()),
         |e| e.valgrind = Some("3.25.0".to_owned()),
         |e| e.cpu_features.push("avx2".to_owned()),

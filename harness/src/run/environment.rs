@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use exuvia_reports::record::Environment;
 
 use super::assemble::NO_VALGRIND;
+use super::dependencies;
 
 /// Features that change which instructions run, in programs and in the C library.
 const CPU_FEATURES: [&str; 18] = [
@@ -69,6 +70,7 @@ pub(crate) fn gather(manifest_dir: &Path, valgrind: Option<String>) -> Environme
         ),
         features: features(),
         lock_hash: lock_hash(manifest_dir),
+        dependency_hash: dependencies::hash_of(manifest_dir, rustc_line("host: ").as_deref()),
         glibc: output_in(manifest_dir, "getconf", &["GNU_LIBC_VERSION"]),
         valgrind,
         commit: output_in(manifest_dir, "git", &["rev-parse", "HEAD"]),
@@ -79,8 +81,8 @@ pub(crate) fn gather(manifest_dir: &Path, valgrind: Option<String>) -> Environme
         )
         .map(|changes| !changes.is_empty()),
         allocator: Some("system".to_owned()),
-        config_hash: None,
-        thresholds: None,
+        config_hash: config_hash(manifest_dir),
+        thresholds: thresholds(),
         heap_mode: cfg!(feature = "heap").then(|| "pages".to_owned()),
         exuvia: Some(env!("CARGO_PKG_VERSION").to_owned()),
     }
@@ -187,11 +189,37 @@ fn features() -> Vec<String> {
 
 /// A hash of the nearest lock file above the package.
 fn lock_hash(manifest_dir: &Path) -> Option<String> {
-    let lock = manifest_dir
-        .ancestors()
-        .map(|folder| folder.join("Cargo.lock"))
-        .find(|lock| lock.is_file())?;
+    let lock = root_of(manifest_dir)?.join("Cargo.lock");
     Some(hash(&std::fs::read(lock).ok()?))
+}
+
+/// A hash of the limits; `built in` where there is no file.
+fn config_hash(manifest_dir: &Path) -> Option<String> {
+    let file = root_of(manifest_dir)?.join("exuvia.toml");
+    match std::fs::read(file) {
+        Ok(text) => Some(hash(&text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some("built in".to_owned()),
+        Err(_) => None,
+    }
+}
+
+/// The nearest folder above the package that holds a lock file: the workspace.
+fn root_of(manifest_dir: &Path) -> Option<&Path> {
+    manifest_dir
+        .ancestors()
+        .find(|folder| folder.join("Cargo.lock").is_file())
+}
+
+/// The thresholds of a heap that a workload does not set itself.
+#[cfg(feature = "heap")]
+fn thresholds() -> Option<[u64; 3]> {
+    let (young, middle, old) = exuvia_core::Heap::new().thresholds();
+    Some([young, middle, old].map(|threshold| threshold as u64))
+}
+
+#[cfg(not(feature = "heap"))]
+fn thresholds() -> Option<[u64; 3]> {
+    None
 }
 
 /// FNV-1a, 64 bits: enough to tell two files apart, the same in every version of every toolchain.
@@ -232,5 +260,7 @@ mod tests {
         };
         record.validate().expect("a valid record");
         assert!(record.environment.rustc.is_some() && record.environment.lock_hash.is_some());
+        assert!(record.environment.dependency_hash.is_some());
+        assert!(record.environment.config_hash.is_some());
     }
 }

@@ -3,7 +3,7 @@
 //! - [`plan`] and [`filter`]: which case, which instrument;
 //! - [`child`]: one measured process with its limits; [`memory`]: one whose resident memory is watched;
 //! - [`count`] and [`phases`]: processes under callgrind;
-//! - [`environment`]: where all this happened; [`assemble`]: rows, also for what failed or is missing;
+//! - [`environment`] and [`dependencies`]: where and with what all this happened; [`assemble`]: rows, also for what failed or is missing;
 //! - [`progress`]: what the terminal shows.
 //!
 //! Counted processes run side by side on all cores, because a count does not move with load. Timed ones run alone.
@@ -12,6 +12,7 @@
 pub(crate) mod assemble;
 pub(crate) mod child;
 pub(crate) mod count;
+pub(crate) mod dependencies;
 pub(crate) mod environment;
 pub(crate) mod filter;
 pub(crate) mod memory;

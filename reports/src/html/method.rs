@@ -17,7 +17,7 @@ pub(super) fn render() -> Markup {
                     }
                     p {
                         "Instruction counts, heap bytes, blocks and objects repeat exactly on an equal machine, so a small limit is "
-                        "enough. They stop voting on instructions as soon as compiler, target, features, profile, lock file, C library, "
+                        "enough. They stop voting on instructions as soon as compiler, target, features, profile, linked packages, C library, "
                         "valgrind or the processor features seen by the measured process differ. Wall time and resident memory depend on "
                         "what else the machine does: they are shown with their spread and do not vote."
                     }

@@ -34,8 +34,10 @@ pub struct Environment {
     pub profile: Option<String>,
     /// Cargo features of the measured executable, sorted.
     pub features: Vec<String>,
-    /// Hash of the lock file.
+    /// Hash of the lock file; shown, and not part of the key.
     pub lock_hash: Option<String>,
+    /// Hash of the published packages that measured code can call, with versions and features.
+    pub dependency_hash: Option<String>,
     /// Version of the C library.
     pub glibc: Option<String>,
     /// Version of valgrind; `None`: not installed.
@@ -100,8 +102,9 @@ fn shown<T: ToString>(value: Option<T>) -> String {
 impl Environment {
     /// What must be equal for two instruction counts to be comparable, as one line of text.
     ///
-    /// Compiler, target, features, profile, lock file, C library, valgrind and the
-    /// processor features that the counted child sees.
+    /// Compiler, target, features, profile, linked dependencies, C library, valgrind and the
+    /// processor features that the counted child sees. The rest of the lock file (command line,
+    /// reports, test tools) may change: it runs outside of what is counted.
     pub fn instruction_key(&self) -> String {
         let parts: Vec<String> = self
             .lines()
@@ -168,7 +171,8 @@ impl Environment {
             key("target", text(&self.target)),
             key("profile", text(&self.profile)),
             key("features", list(&self.features)),
-            key("lock file", text(&self.lock_hash)),
+            line("lock file", text(&self.lock_hash)),
+            key("dependencies", text(&self.dependency_hash)),
             key("glibc", text(&self.glibc)),
             key("valgrind", text(&self.valgrind)),
             line("allocator", text(&self.allocator)),
