@@ -33,13 +33,7 @@ pub(crate) fn hash_of(manifest_dir: &Path, target: Option<&str>) -> Option<Strin
 
 fn metadata(manifest_dir: &Path, target: Option<&str>) -> Option<String> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args([
-        "metadata",
-        "--locked",
-        "--offline",
-        "--format-version",
-        "1",
-    ]);
+    cargo.args(["metadata", "--locked", "--offline", "--format-version", "1"]);
     if let Some(target) = target {
         cargo.args(["--filter-platform", target]);
     }
@@ -123,9 +117,7 @@ mod tests {
     use serde_json::json;
 
     fn metadata(clap: &str, fastrand: &str) -> Value {
-        let package = |name: &str, version: &str, source: Value| {
-            json!({"id": name, "name": name, "version": version, "source": source, "manifest_path": format!("/nowhere/{name}/Cargo.toml")})
-        };
+        let package = |name: &str, version: &str, source: Value| json!({"id": name, "name": name, "version": version, "source": source, "manifest_path": format!("/nowhere/{name}/Cargo.toml")});
         let node = |name: &str, deps: &[(&str, Value)]| {
             let deps: Vec<_> = deps
                 .iter()
