@@ -57,4 +57,5 @@ pub use inspect::census::{EdgeCount, TypeCount};
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use inspect::corrupt::{Corruption, Undo};
+pub use inspect::tracemalloc;
 pub use inspect::verify::{VerifyError, VerifyReport};

@@ -21,6 +21,7 @@ use crate::gc::type_info::TypeInfo;
 use crate::heap::builder::Mode;
 use crate::heap::core::HeapCore;
 use crate::heap::errors::AllocError;
+use crate::inspect::tracemalloc::Domain as Tracked;
 
 /// Objects a type may put into mixed pages before it gets pages of its own.
 const MIXED_LIMIT: u32 = 32;
@@ -35,6 +36,7 @@ impl HeapCore {
     /// Room for an object of `layout` (header included). The header is not
     /// written; until it is, the block is vacant.
     #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub(crate) fn take_object(
         &self,
         info: &'static TypeInfo,
@@ -68,12 +70,16 @@ impl HeapCore {
 
     #[cold]
     #[inline(never)]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub(crate) fn take_object_slow(
         &self,
         info: &'static TypeInfo,
         layout: Layout,
     ) -> Result<Room, AllocError> {
         self.admit(layout.size())?;
+        if self.tracer.is_on() {
+            return self.take_traced(info, layout);
+        }
         if self.mode != Mode::Pages || layout.size() > MAX_BLOCK || layout.align() > 16 {
             return self.take_from_source(info, layout);
         }
@@ -103,21 +109,34 @@ impl HeapCore {
         info: &'static TypeInfo,
         bytes: usize,
     ) -> Result<Option<Room>, AllocError> {
-        let class = class_of(bytes);
-        let whole = block_bytes(class) + PREFIX_BYTES;
-        let mixed = {
+        let whole = block_bytes(class_of(bytes)) + PREFIX_BYTES;
+        {
             let mut pools = self.pools.borrow_mut();
             let entry = &mut pools.list[pool as usize];
             if entry.mixed_taken >= MIXED_LIMIT || whole > MAX_BLOCK {
                 return Ok(None);
             }
             entry.mixed_taken += 1;
-            pools.shared(PageKind::Mixed, class_of(whole))
-        };
+        }
+        let object_bytes = block_bytes(class_of(whole)) - PREFIX_BYTES;
+        self.take_behind_prefix(info, object_bytes, whole).map(Some)
+    }
+
+    /// A block of a mixed page for `whole` bytes, its prefix written.
+    fn take_behind_prefix(
+        &self,
+        info: &'static TypeInfo,
+        object_bytes: usize,
+        whole: usize,
+    ) -> Result<Room, AllocError> {
+        let mixed = self
+            .pools
+            .borrow_mut()
+            .shared(PageKind::Mixed, class_of(whole));
         let page = self.refill(mixed)?;
         // SAFETY: `refill` returns a page with a free block.
         let Some(block) = pop(unsafe { &*page }) else {
-            return Err(AllocError::OutOfMemory { bytes });
+            return Err(AllocError::OutOfMemory { bytes: whole });
         };
         // SAFETY: the block has room for prefix and object; the prefix
         // goes to its start.
@@ -125,7 +144,7 @@ impl HeapCore {
             block.cast::<Prefix>().write(Prefix {
                 core: ptr::from_ref(self).cast_mut(),
                 info,
-                object_bytes: block_bytes(class_of(whole)) - PREFIX_BYTES,
+                object_bytes,
                 index: Cell::new(IN_PAGE),
                 weak_list: Cell::new(ptr::null()),
                 lead_bytes: 0,
@@ -133,10 +152,29 @@ impl HeapCore {
             });
             block.cast::<Prefix>().add(1).cast::<Header>()
         };
-        Ok(Some(Room {
+        Ok(Room {
             header,
             flags: PREFIXED,
-        }))
+        })
+    }
+
+    /// Room for an object whose allocation is recorded: behind a prefix, so
+    /// that its free takes the slow path.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
+    fn take_traced(&self, info: &'static TypeInfo, layout: Layout) -> Result<Room, AllocError> {
+        let class = class_of(layout.size().min(MAX_BLOCK));
+        let whole = block_bytes(class) + PREFIX_BYTES;
+        let paged = self.mode == Mode::Pages && layout.align() <= 16 && whole <= MAX_BLOCK;
+        let room = if paged {
+            self.take_behind_prefix(info, block_bytes(class), whole)?
+        } else {
+            self.take_from_source(info, layout)?
+        };
+        let header = room.header.as_ptr();
+        // SAFETY: the room has a prefix.
+        let bytes = unsafe { (*Prefix::of(header)).object_bytes };
+        self.tracer.track(header.addr(), bytes, Tracked::Object);
+        Ok(room)
     }
 
     /// A block of its own from the global allocator, with a prefix.
@@ -201,6 +239,7 @@ impl HeapCore {
     unsafe fn give_prefixed(&self, header: *mut Header) {
         // SAFETY: as the caller; the prefix was written when the block was taken.
         unsafe {
+            self.tracer.untrack(header.addr());
             let prefix = Prefix::of(header);
             if (*prefix).index.get() == IN_PAGE {
                 let block = prefix.cast_mut();

@@ -13,6 +13,7 @@ use super::source::{self, Domain};
 use crate::heap::builder::Mode;
 use crate::heap::core::HeapCore;
 use crate::heap::errors::AllocError;
+use crate::inspect::tracemalloc::Domain as Tracked;
 
 #[repr(C, align(16))]
 struct BufferPrefix {
@@ -32,7 +33,7 @@ impl RawBuffer {
     /// At least `bytes` bytes, aligned to 16.
     pub(crate) fn take(core: &HeapCore, bytes: usize) -> Result<RawBuffer, AllocError> {
         core.admit(bytes)?;
-        if core.mode == Mode::Pages && bytes <= MAX_BLOCK {
+        if core.mode == Mode::Pages && bytes <= MAX_BLOCK && !core.tracer.is_on() {
             return core.take_buffer_block(class_of(bytes)).map(RawBuffer);
         }
         let whole = LEAD
@@ -54,6 +55,7 @@ impl RawBuffer {
             });
             block.add(LEAD)
         };
+        core.tracer.track(body.addr().get(), bytes, Tracked::Buffer);
         Ok(RawBuffer(body.map_addr(|a| a | FROM_SOURCE)))
     }
 
@@ -69,6 +71,7 @@ impl RawBuffer {
                 let prefix = body.cast::<BufferPrefix>().sub(1);
                 let (core, bytes) = (prefix.as_ref().core, prefix.as_ref().bytes);
                 let whole = bytes + LEAD;
+                (*core).tracer.untrack(body.addr().get());
                 source::give((*core).mode, prefix.cast(), whole, 16, Domain::Buffer);
                 (*core).discharge(whole);
                 (*core).source_buffers.set((*core).source_buffers.get() - 1);
@@ -132,7 +135,10 @@ impl RawBuffer {
             core.source_buffer_bytes
                 .set(core.source_buffer_bytes.get() + whole - old);
             (*block.cast::<BufferPrefix>().as_ptr()).bytes = bytes;
-            Ok(RawBuffer(block.add(LEAD).map_addr(|a| a | FROM_SOURCE)))
+            let body = block.add(LEAD);
+            core.tracer.untrack(self.start().addr().get());
+            core.tracer.track(body.addr().get(), bytes, Tracked::Buffer);
+            Ok(RawBuffer(body.map_addr(|a| a | FROM_SOURCE)))
         }
     }
 

@@ -52,6 +52,7 @@ impl<T> HeapVec<T> {
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn with_capacity(heap: &Heap, capacity: usize) -> HeapVec<T> {
         let mut vec = HeapVec::new();
         expect_room(vec.try_set_capacity(heap, capacity));
@@ -76,7 +77,15 @@ impl<T> HeapVec<T> {
     ///
     /// # Errors
     /// When the heap has no room; the array is unchanged.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn try_set_capacity(&mut self, heap: &Heap, capacity: usize) -> Result<(), AllocError> {
+        let _behalf = heap.core().tracer.on_behalf();
+        self.resize(heap, capacity)
+    }
+
+    /// As [`try_set_capacity`](Self::try_set_capacity); who asks says on whose
+    /// behalf.
+    pub(crate) fn resize(&mut self, heap: &Heap, capacity: usize) -> Result<(), AllocError> {
         let capacity = capacity.max(self.len);
         if capacity == self.capacity {
             return Ok(());
@@ -106,6 +115,7 @@ impl<T> HeapVec<T> {
     /// # Panics
     /// When the heap has no room.
     #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn push(&mut self, heap: &Heap, item: T) {
         expect_room(self.try_push(heap, item));
     }
@@ -115,6 +125,7 @@ impl<T> HeapVec<T> {
     /// # Errors
     /// When the heap has no room; the item is dropped.
     #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn try_push(&mut self, heap: &Heap, item: T) -> Result<(), AllocError> {
         if self.len == self.capacity {
             self.try_set_capacity(heap, self.grown())?;
@@ -152,6 +163,7 @@ impl<T> HeapVec<T> {
     ///
     /// # Panics
     /// When `index` is beyond the length, or the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn insert(&mut self, heap: &Heap, index: usize, item: T) {
         assert!(index <= self.len, "index {index} beyond {}", self.len);
         if self.len == self.capacity {

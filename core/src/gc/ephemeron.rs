@@ -53,6 +53,7 @@ impl<K: Trace, T: Trace> Ephemeron<K, T> {
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn new(key: &Gc<K>, value: Gc<T>) -> Ephemeron<K, T> {
         Ephemeron::try_new(key, value).unwrap_or_else(|error| panic!("{error}"))
     }
@@ -61,6 +62,7 @@ impl<K: Trace, T: Trace> Ephemeron<K, T> {
     ///
     /// # Errors
     /// When the heap has no room; the value's handle is dropped.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn try_new(key: &Gc<K>, value: Gc<T>) -> Result<Ephemeron<K, T>, AllocError> {
         const {
             assert!(

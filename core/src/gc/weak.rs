@@ -150,6 +150,7 @@ impl<T: Trace> Gc<T> {
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn downgrade(this: &Self) -> Weak<T> {
         this.try_downgrade()
             .unwrap_or_else(|error| panic!("{error}"))
@@ -159,6 +160,7 @@ impl<T: Trace> Gc<T> {
     ///
     /// # Errors
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn try_downgrade(&self) -> Result<Weak<T>, AllocError> {
         // SAFETY: a handle keeps object and core alive. No collection happens
         // between looking for the shared reference and linking a new one.
@@ -185,6 +187,7 @@ impl<T: Trace> Gc<T> {
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn downgrade_with<C: Callback>(this: &Self, callback: Gc<C>) -> Weak<T> {
         this.try_downgrade_with(callback)
             .unwrap_or_else(|error| panic!("{error}"))
@@ -194,6 +197,7 @@ impl<T: Trace> Gc<T> {
     ///
     /// # Errors
     /// When the heap has no room; the callback's handle is dropped.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn try_downgrade_with<C: Callback>(&self, callback: Gc<C>) -> Result<Weak<T>, AllocError> {
         let hook = Hook {
             object: Gc::erase(callback),
@@ -238,6 +242,7 @@ impl<T: Trace> Weak<T> {
     }
 
     /// A reference to an object under construction.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub(crate) fn to_unborn(core: &HeapCore, header: *const Header) -> Result<Weak<T>, AllocError> {
         let reference = core.alloc_quietly(WeakBox::new(None))?;
         // SAFETY: the block is taken and of this heap.
@@ -253,6 +258,7 @@ impl<T: Trace> Weak<T> {
 ///
 /// # Safety
 /// 1. `target` is a live object.
+#[cfg_attr(feature = "tracemalloc", track_caller)]
 pub(crate) unsafe fn hooked(target: *const Header, hook: Hook) -> Result<Gc<WeakBox>, AllocError> {
     // SAFETY: duty 1: the object's core is alive.
     unsafe {

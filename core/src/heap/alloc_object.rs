@@ -24,6 +24,7 @@ impl Heap {
     /// When memory is out, the heap's limit is reached or the heap is closed;
     /// see [`Heap::try_alloc`].
     #[inline(always)]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn alloc<T: Trace>(&self, value: T) -> Gc<T> {
         let core = self.core();
         if T::HOLDS {
@@ -45,6 +46,7 @@ impl Heap {
     /// When memory is out, the limit is reached or the heap is closed. The
     /// value is dropped.
     #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn try_alloc<T: Trace>(&self, value: T) -> Result<Gc<T>, AllocError> {
         if T::HOLDS {
             self.core().count_allocation();
@@ -57,6 +59,7 @@ impl Heap {
     ///
     /// # Panics
     /// As [`Heap::alloc`].
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn alloc_with_tail<H, E>(
         &self,
         head: H,
@@ -76,6 +79,7 @@ impl Heap {
     ///
     /// # Errors
     /// As [`Heap::try_alloc`].
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn try_alloc_with_tail<H, E>(
         &self,
         head: H,
@@ -123,6 +127,7 @@ impl Heap {
     ///
     /// # Panics
     /// As [`Heap::alloc`]; a panic of `make` passes through and leaves nothing.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn new_cyclic<T: Trace>(&self, make: impl FnOnce(&Weak<T>) -> T) -> Gc<T> {
         match self.try_new_cyclic(make) {
             Ok(object) => object,
@@ -134,6 +139,7 @@ impl Heap {
     ///
     /// # Errors
     /// As [`Heap::try_alloc`].
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn try_new_cyclic<T: Trace>(
         &self,
         make: impl FnOnce(&Weak<T>) -> T,
@@ -212,6 +218,7 @@ impl HeapCore {
     }
 
     /// Puts a value on the heap without ever collecting, but counting it.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub(crate) fn alloc_quietly<T: Trace>(&self, value: T) -> Result<Gc<T>, AllocError> {
         if T::HOLDS {
             self.young_count.set(self.young_count.get() + 1);
@@ -229,6 +236,7 @@ impl HeapCore {
     ///    functions touch, and nothing beyond the bytes it is told.
     /// 2. A panicking `fill` has dropped what it wrote.
     #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub(crate) unsafe fn alloc_block(
         &self,
         info: &'static TypeInfo,
@@ -253,6 +261,7 @@ impl HeapCore {
         Ok(header)
     }
 
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn alloc_uncounted<T: Trace>(&self, value: T) -> Result<Gc<T>, AllocError> {
         match self.take_object(TypeInfo::of::<T>(), Layout::new::<GcBox<T>>()) {
             // SAFETY: the block is ours and fits.
@@ -263,6 +272,7 @@ impl HeapCore {
 
     #[cold]
     #[inline(never)]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn take_or_panic(&self, info: &'static TypeInfo, layout: Layout, holds: bool) -> Room {
         match self.take_object_slow(info, layout) {
             Ok(room) => room,
@@ -288,6 +298,7 @@ impl HeapCore {
 
     /// Counts one more object and takes its room; a failure is not counted.
     #[inline(always)]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn take_counted(&self, info: &'static TypeInfo, layout: Layout) -> Result<Room, AllocError> {
         if info.holds {
             self.count_allocation();
@@ -300,6 +311,7 @@ impl HeapCore {
 
     #[cold]
     #[inline(never)]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn take_counted_slow(
         &self,
         info: &'static TypeInfo,

@@ -15,6 +15,7 @@ use crate::alloc::prefix::Prefix;
 use crate::gc::handle::GcAny;
 use crate::gc::header::{Header, Mark};
 use crate::gc::type_info::TypeInfo;
+use crate::inspect::tracemalloc::recorder::Tracer;
 use crate::object::runtime::ObjectRuntime;
 
 /// Registry slot of leaf objects, behind the four generations.
@@ -83,6 +84,7 @@ pub(crate) struct HeapCore {
     /// (a test hook); `usize::MAX` normally.
     pub(crate) list_limit: Cell<usize>,
     pub(crate) objects: ObjectRuntime,
+    pub(crate) tracer: Tracer,
 }
 
 impl HeapCore {
@@ -131,6 +133,7 @@ impl HeapCore {
             roots: RefCell::default(),
             list_limit: Cell::new(usize::MAX),
             objects: ObjectRuntime::default(),
+            tracer: Tracer::default(),
         });
         core.update_trigger();
         NonNull::from(Box::leak(core))
@@ -219,9 +222,9 @@ impl HeapCore {
         }
     }
 
-    /// The fast path may be used: nobody counts allocations.
+    /// The fast path may be used: nobody counts or records allocations.
     pub(crate) fn may_cache(&self) -> bool {
-        self.fail_after.get().is_none() && !self.closed.get()
+        self.fail_after.get().is_none() && !self.closed.get() && !self.tracer.is_on()
     }
 
     pub(crate) fn charge(&self, bytes: usize) -> Result<(), AllocError> {

@@ -160,6 +160,7 @@ pub(crate) fn layout<H, E>(len: usize) -> Result<Layout, AllocError> {
 ///    code: until it is done the block is vacant, invisible to everybody. When
 ///    it panics it has dropped what it wrote; the block is given back.
 #[inline]
+#[cfg_attr(feature = "tracemalloc", track_caller)]
 pub(crate) unsafe fn alloc<B: Block>(
     heap: &Heap,
     layout: Layout,

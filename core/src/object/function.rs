@@ -36,6 +36,7 @@ impl Function {
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn new(
         heap: &Heap,
         name: &str,

@@ -134,6 +134,7 @@ impl Generator {
     /// # Panics
     /// When the heap has no room.
     #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn new<F: Frame>(heap: &Heap, frame: F) -> Gc<Generator> {
         Generator::try_new(heap, frame).unwrap_or_else(|error| no_room(&error))
     }
@@ -143,6 +144,7 @@ impl Generator {
     /// # Errors
     /// When the heap has no room; the frame is dropped.
     #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn try_new<F: Frame>(heap: &Heap, frame: F) -> Result<Gc<Generator>, AllocError> {
         let layout = block::layout::<Generator, F>(1)?;
         // SAFETY: the layout has room for head and frame; both are written.
@@ -161,6 +163,7 @@ impl Generator {
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn from_fn<S: Trace>(
         heap: &Heap,
         state: S,

@@ -52,6 +52,7 @@ impl List {
     /// # Panics
     /// When the heap has no room.
     #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn new(heap: &Heap) -> Gc<List> {
         List::around(heap, HeapVec::new())
     }
@@ -60,6 +61,7 @@ impl List {
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn with_capacity(heap: &Heap, capacity: usize) -> Gc<List> {
         List::around(heap, HeapVec::with_capacity(heap, capacity))
     }
@@ -68,6 +70,7 @@ impl List {
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn from_iter(heap: &Heap, items: impl IntoIterator<Item = Value>) -> Gc<List> {
         let items = items.into_iter();
         let list = List::with_capacity(heap, items.size_hint().0);
@@ -81,6 +84,7 @@ impl List {
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn repeat(heap: &Heap, value: &Value, n: usize) -> Gc<List> {
         let mut items = HeapVec::with_capacity(heap, n);
         for _ in 0..n {
@@ -89,6 +93,7 @@ impl List {
         List::around(heap, items)
     }
 
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn around(heap: &Heap, items: HeapVec<Value>) -> Gc<List> {
         heap.alloc(List {
             items: Section::new(items),
@@ -117,7 +122,8 @@ impl List {
     ///
     /// # Panics
     /// When the heap has no room.
-    #[inline]
+    #[inline(always)]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn push(&self, heap: &Heap, value: Value) {
         if let Err(error) = self.try_push(heap, value) {
             no_room(&error);
@@ -128,7 +134,8 @@ impl List {
     ///
     /// # Errors
     /// When the heap has no room; the list is unchanged.
-    #[inline]
+    #[inline(always)]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn try_push(&self, heap: &Heap, value: Value) -> Result<(), AllocError> {
         if self.len() == self.capacity() {
             self.reserve_for_one_more(heap)?;
@@ -140,23 +147,24 @@ impl List {
 
     #[cold]
     #[inline(never)]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn reserve_for_one_more(&self, heap: &Heap) -> Result<(), AllocError> {
         let len = self.len();
         self.set_capacity(heap, grown_capacity(len + 1, len))
     }
 
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn set_capacity(&self, heap: &Heap, capacity: usize) -> Result<(), AllocError> {
+        let _behalf = heap.core().tracer.on_behalf();
         // SAFETY: short section: buffers move, no value is touched.
-        unsafe {
-            self.items
-                .enter(|items| items.try_set_capacity(heap, capacity))
-        }
+        unsafe { self.items.enter(|items| items.resize(heap, capacity)) }
     }
 
     /// Appends what `values` yields, making room for its lower size hint first.
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn extend(&self, heap: &Heap, values: impl IntoIterator<Item = Value>) {
         let values = values.into_iter();
         let len = self.len();
@@ -221,6 +229,7 @@ impl List {
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn insert(&self, heap: &Heap, index: usize, value: Value) {
         if self.len() == self.capacity()
             && let Err(error) = self.reserve_for_one_more(heap)

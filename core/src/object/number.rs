@@ -13,6 +13,7 @@ impl Int {
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn new(heap: &Heap, value: i64) -> Gc<Int> {
         heap.alloc(Int(value))
     }
@@ -34,6 +35,7 @@ impl Float {
     /// # Panics
     /// When the heap has no room.
     #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn new(heap: &Heap, value: f64) -> Gc<Float> {
         heap.alloc(Float(value))
     }

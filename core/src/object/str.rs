@@ -50,6 +50,8 @@ impl Str {
     ///
     /// # Panics
     /// When the heap has no room, or `text` has 2 GiB or more.
+    #[inline(always)]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn new(heap: &Heap, text: &str) -> Gc<Str> {
         Str::try_new(heap, text).unwrap_or_else(|error| no_room(&error))
     }
@@ -58,6 +60,8 @@ impl Str {
     ///
     /// # Errors
     /// When the heap has no room, or `text` has 2 GiB or more.
+    #[inline(always)]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn try_new(heap: &Heap, text: &str) -> Result<Gc<Str>, AllocError> {
         let bytes = text.len();
         if bytes > MAX_BYTES {
@@ -81,6 +85,7 @@ impl Str {
     ///
     /// # Panics
     /// As [`Str::new`].
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn intern(heap: &Heap, text: &str) -> Gc<Str> {
         let hash = hash::of_text(text);
         let table = &heap.core().objects.interned;
@@ -169,6 +174,7 @@ impl Gc<Str> {
 
     /// This string if it is interned, else the interned one of its text; the
     /// string itself becomes that when there is none yet.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub(crate) fn interned(&self, heap: &Heap) -> Gc<Str> {
         if Str::is_interned(self) {
             return self.clone();
@@ -182,6 +188,7 @@ impl Gc<Str> {
         })
     }
 
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn enter_table(&self, heap: &Heap, hash: u32) {
         self.hash.set(hash);
         self.length.set(self.length.get() | INTERNED);

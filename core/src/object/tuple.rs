@@ -39,6 +39,7 @@ impl Tuple {
     /// # Panics
     /// When the heap has no room; when `items` yields another number of values
     /// than it says.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn new(heap: &Heap, items: impl ExactSizeIterator<Item = Value>) -> Gc<Tuple> {
         Tuple::try_new(heap, items).unwrap_or_else(|error| no_room(&error))
     }
@@ -50,6 +51,7 @@ impl Tuple {
     ///
     /// # Panics
     /// When `items` yields another number of values than it says.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn try_new(
         heap: &Heap,
         items: impl ExactSizeIterator<Item = Value>,

@@ -122,6 +122,7 @@ impl Value {
     /// # Panics
     /// When an object is needed and the heap has no room.
     #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn int(heap: &Heap, value: i64) -> Value {
         if Value::fits(value) {
             Value::small(value)
@@ -135,6 +136,7 @@ impl Value {
     /// # Panics
     /// When the heap has no room.
     #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn float(heap: &Heap, value: f64) -> Value {
         Value::from(Float::new(heap, value))
     }
@@ -143,6 +145,7 @@ impl Value {
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn str(heap: &Heap, text: &str) -> Value {
         Value::from(Str::new(heap, text))
     }

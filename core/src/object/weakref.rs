@@ -29,6 +29,7 @@ impl WeakRef {
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn new<T: Trace>(referent: &Gc<T>) -> WeakRef {
         WeakRef::from(Gc::downgrade(referent))
     }
@@ -37,6 +38,7 @@ impl WeakRef {
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn with_callback<T: Trace, C: Callback>(referent: &Gc<T>, callback: Gc<C>) -> WeakRef {
         WeakRef::from(Gc::downgrade_with(referent, callback))
     }

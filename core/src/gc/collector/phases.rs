@@ -137,7 +137,7 @@ fn subtract_one(work: &mut Work, object: NonNull<Header>) {
             let (info, bytes) = describe(header);
             (info.subtract)(header, bytes, &mut Subtract { work });
             if header.has(HAS_WEAK) {
-                Subtract { work }.meet_ephemerons(object);
+                meet_ephemerons(work, object);
             }
         }
     }
@@ -178,9 +178,23 @@ fn follow(work: &mut Work, object: NonNull<Header>) {
         let (info, bytes) = describe(header);
         (info.mark)(header, bytes, &mut Mark { work });
         if header.has(HAS_WEAK) {
-            Mark { work }.follow_key(object);
+            follow_key(work, object);
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn follow_key(work: &mut Work, object: NonNull<Header>) {
+    // SAFETY: the caller's object is live and has weak references.
+    unsafe { Mark { work }.follow_key(object) };
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn meet_ephemerons(work: &mut Work, object: NonNull<Header>) {
+    // SAFETY: the caller's object is live and has weak references.
+    unsafe { Subtract { work }.meet_ephemerons(object) };
 }
 
 #[inline]

@@ -127,6 +127,7 @@ pub(crate) unsafe fn untracks_by_now(header: *const Header) -> bool {
 
 /// An untracked dict may be tracked again, so whoever holds it stays tracked;
 /// an untracked tuple never is (CPython's `_PyObject_GC_MAY_BE_TRACKED`).
+#[inline(never)]
 unsafe fn holds_nothing_tracked(header: *const Header) -> bool {
     let mut tracked = false;
     // SAFETY: the caller's object is live, and so are its edges.

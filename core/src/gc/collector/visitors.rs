@@ -48,7 +48,6 @@ impl Subtract<'_> {
     ///
     /// # Safety
     /// 1. `key` is a live object with weak references.
-    #[cold]
     pub(crate) unsafe fn meet_ephemerons(&mut self, key: NonNull<Header>) {
         // SAFETY: duty 1.
         unsafe {
@@ -69,7 +68,7 @@ impl Subtract<'_> {
     }
 
     /// Makes an object a candidate, if it may be one.
-    #[inline]
+    #[inline(always)]
     fn join(&mut self, target: NonNull<Header>) -> bool {
         // SAFETY: an owned edge leads to a live object.
         let header = unsafe { target.as_ref() };
@@ -150,7 +149,6 @@ impl Mark<'_> {
     ///
     /// # Safety
     /// 1. `key` is a live object with weak references.
-    #[cold]
     pub(crate) unsafe fn follow_key(&mut self, key: NonNull<Header>) {
         // SAFETY: duty 1; ephemerons and values are live.
         unsafe {

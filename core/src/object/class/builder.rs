@@ -140,6 +140,7 @@ impl<'a> ClassBuilder<'a> {
     ///
     /// # Panics
     /// As [`try_build`](Self::try_build) fails, and when the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn build(self) -> Gc<Class> {
         self.try_build().unwrap_or_else(|error| panic!("{error}"))
     }
@@ -151,6 +152,7 @@ impl<'a> ClassBuilder<'a> {
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn try_build(self) -> Result<Gc<Class>, ClassError> {
         self.check_slots()?;
         let heap = self.heap;
@@ -209,6 +211,7 @@ impl<'a> ClassBuilder<'a> {
         Ok(())
     }
 
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn all_slot_names(&self) -> HeapVec<Gc<Str>> {
         let inherited = self.base.as_ref().map_or(&[][..], |base| &base.slot_names);
         let own = self.slots.as_deref().unwrap_or_default();

@@ -114,6 +114,7 @@ impl Class {
     /// # Panics
     /// When the heap has no room.
     #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn instantiate(this: &Gc<Class>, heap: &Heap) -> Gc<Instance> {
         Instance::new(this, heap)
     }
@@ -252,12 +253,14 @@ impl Class {
     }
 
     /// The shared index of a new name; `None` when there are 30 already.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub(crate) fn share_name(&self, heap: &Heap, name: &Gc<Str>) -> Option<usize> {
         let name = name.interned(heap);
         let index = self.shared_name_count();
         if index == MAX_SHARED_NAMES {
             return None;
         }
+        let _behalf = heap.core().tracer.on_behalf();
         // SAFETY: short section: a buffer may grow, nothing is dropped.
         unsafe { self.shared_names.enter(|names| names.push(heap, name)) };
         if self.made.get() == MAX_SHARED_NAMES && index >= self.capacity.get() {
@@ -300,6 +303,7 @@ impl fmt::Debug for Class {
 }
 
 /// Makes a method table.
+#[cfg_attr(feature = "tracemalloc", track_caller)]
 pub(super) fn method_table(
     heap: &Heap,
     methods: Vec<(&str, NativeFn, Vec<Value>)>,

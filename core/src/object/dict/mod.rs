@@ -55,6 +55,7 @@ impl Dict {
     /// # Panics
     /// When the heap has no room.
     #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn new(heap: &Heap) -> Gc<Dict> {
         Dict::around(heap, Table::new())
     }
@@ -63,13 +64,16 @@ impl Dict {
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn with_capacity(heap: &Heap, len: usize) -> Gc<Dict> {
+        let _behalf = heap.core().tracer.on_behalf();
         match Table::with_log2(heap, table::log2_for_len(len), false) {
             Ok(table) => Dict::around(heap, table),
             Err(error) => no_room(&error),
         }
     }
 
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn around(heap: &Heap, table: Table) -> Gc<Dict> {
         let dict = heap.alloc(Dict {
             table: Section::new(table),
@@ -275,6 +279,7 @@ impl Gc<Dict> {
     /// # Panics
     /// When the heap has no room.
     #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn insert(&self, heap: &Heap, key: Value, value: Value) -> Option<Value> {
         match self.try_insert(heap, key, value) {
             Ok(old) => old,
@@ -287,6 +292,7 @@ impl Gc<Dict> {
     /// # Errors
     /// When the heap has no room; the dict is unchanged, key and value are dropped.
     #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn try_insert(
         &self,
         heap: &Heap,
@@ -313,7 +319,9 @@ impl Gc<Dict> {
 
     #[cold]
     #[inline(never)]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn grow_for(&self, heap: &Heap, key: &Value) -> Result<(), AllocError> {
+        let _behalf = heap.core().tracer.on_behalf();
         // SAFETY: short section: a buffer is taken, which never collects, and
         // entries move; the old table is empty when it is dropped.
         unsafe {

@@ -128,6 +128,7 @@ impl Table {
     }
 
     /// An empty table of `2^log2` places.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub(super) fn with_log2(heap: &Heap, log2: u32, any_keys: bool) -> Result<Table, AllocError> {
         let mut table = Table::new();
         if log2 > 0 {

@@ -114,13 +114,24 @@ impl Gc<Instance> {
     ///
     /// # Panics
     /// When the heap has no room.
-    #[inline]
+    #[inline(always)]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn set_attr(
         &self,
         heap: &Heap,
         name: &Gc<Str>,
         value: Value,
     ) -> Result<(), AttributeError> {
+        match self.set_cached(name, value) {
+            Ok(()) => Ok(()),
+            Err(value) => self.set_attr_slow(heap, name, value),
+        }
+    }
+
+    /// Sets an attribute whose place the class's cache knows; else the value
+    /// comes back.
+    #[inline]
+    fn set_cached(&self, name: &Gc<Str>, value: Value) -> Result<(), Value> {
         let class = self.class();
         if let Some(place) = class.cached_place(name)
             && place < class.safe_places()
@@ -142,7 +153,7 @@ impl Gc<Instance> {
                 return Ok(());
             }
         }
-        self.set_attr_slow(heap, name, value)
+        Err(value)
     }
 
     /// The state after a first store under a shared name, when its order fits
@@ -155,6 +166,7 @@ impl Gc<Instance> {
     }
 
     #[inline(never)]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn set_attr_slow(
         &self,
         heap: &Heap,
@@ -193,6 +205,7 @@ impl Gc<Instance> {
         }
     }
 
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn set_in_dict(&self, heap: &Heap, name: &Gc<Str>, value: Value) {
         if let Some(dict) = self.dict(heap) {
             let key = Value::from(name.interned(heap));
@@ -232,6 +245,7 @@ impl Gc<Instance> {
     ///
     /// # Panics
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn dict(&self, heap: &Heap) -> Option<Gc<Dict>> {
         if self.class().form() == Form::Slots {
             return None;
@@ -250,6 +264,7 @@ impl Gc<Instance> {
 
     /// From here on the attributes stand in `dict`. Dict insertions take
     /// buffers only, so nobody comes in between.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn move_values(&self, heap: &Heap, dict: &Gc<Dict>) {
         for index in self.order().indexes() {
             // SAFETY: the order names values below the capacity.

@@ -45,6 +45,7 @@ const _: () = assert!(size_of::<Instance>() == 8);
 
 impl Instance {
     #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub(super) fn new(class: &Gc<Class>, heap: &Heap) -> Gc<Instance> {
         match Instance::by_recipe(class, heap) {
             Some(instance) => instance,
@@ -54,6 +55,7 @@ impl Instance {
 
     /// The fast path: a settled class, and a free block in its current page.
     #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn by_recipe(class: &Gc<Class>, heap: &Heap) -> Option<Gc<Instance>> {
         let recipe = class.recipe()?;
         let core = heap.core();
@@ -106,6 +108,7 @@ impl Instance {
     }
 
     #[inline(never)]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn new_slow(class: &Gc<Class>, heap: &Heap) -> Gc<Instance> {
         Instance::try_new(class, heap).unwrap_or_else(|error| no_room(&error))
     }
@@ -114,6 +117,7 @@ impl Instance {
     ///
     /// # Errors
     /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn try_new(class: &Gc<Class>, heap: &Heap) -> Result<Gc<Instance>, AllocError> {
         let slots = class.slot_count();
         match class.form() {
@@ -137,6 +141,7 @@ impl Instance {
         capacity + order::more_words(capacity)
     }
 
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn with_places(
         class: &Gc<Class>,
         heap: &Heap,
@@ -150,6 +155,7 @@ impl Instance {
         }
     }
 
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn in_block<B: Block<Head = Instance>>(
         class: &Gc<Class>,
         heap: &Heap,
