@@ -57,5 +57,10 @@ pub use inspect::census::{EdgeCount, TypeCount};
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use inspect::corrupt::{Corruption, Undo};
+pub use inspect::dominators::Dominators;
+pub use inspect::graph::{Graph, Paths};
+pub use inspect::holders::{Holder, HolderOrigin};
+pub use inspect::mark::{HeapMark, TypeDelta};
+pub use inspect::survey::{PathRow, RootRow, Survey, TypeRow};
 pub use inspect::tracemalloc;
 pub use inspect::verify::{VerifyError, VerifyReport};

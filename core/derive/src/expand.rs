@@ -200,16 +200,23 @@ fn visits(options: &TypeOptions, shapes: &[Shape<'_>]) -> TokenStream {
     }
 }
 
-/// Matches one shape and visits its fields in the order of declaration.
+/// Matches one shape and visits its fields in the order of declaration, each after its name.
 fn arm(root: &Path, shape: &Shape<'_>) -> TokenStream {
     let variant = shape.variant.map(|name| quote!(::#name));
     let members = shape.visited.iter().map(|(member, _)| member);
+    let labels = shape.visited.iter().map(|(member, _)| match member {
+        Member::Named(name) => name.to_string(),
+        Member::Unnamed(index) => index.index.to_string(),
+    });
     let names: Vec<Ident> = (0..shape.visited.len())
         .map(|index| format_ident!("field_{index}", span = Span::mixed_site()))
         .collect();
     quote! {
         Self #variant { #(#members: ref #names,)* .. } => {
-            #(#root::Trace::trace(#names, visitor);)*
+            #(
+                #root::Visitor::at_field(visitor, #labels);
+                #root::Trace::trace(#names, visitor);
+            )*
         }
     }
 }

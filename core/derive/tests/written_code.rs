@@ -6,6 +6,7 @@
 mod stand_in {
     pub(crate) trait Visitor {
         fn edge(&mut self, edge: u32);
+        fn at_field(&mut self, _name: &'static str) {}
     }
 
     impl Visitor for Vec<u32> {

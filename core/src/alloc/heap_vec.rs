@@ -255,7 +255,8 @@ unsafe impl<T: Trace> Trace for HeapVec<T> {
     #[inline]
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         if T::HOLDS {
-            for item in &**self {
+            for (index, item) in self.iter().enumerate() {
+                visitor.at_index(index);
                 item.trace(visitor);
             }
         }

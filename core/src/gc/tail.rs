@@ -100,7 +100,8 @@ unsafe fn trace<H: Trace, E: Trace, V: Visitor>(
     unsafe {
         GcBox::<Tailed<H, E>>::value(header).head.trace(visitor);
         if E::HOLDS {
-            for item in items::<H, E>(header, bytes) {
+            for (index, item) in items::<H, E>(header, bytes).iter().enumerate() {
+                visitor.at_index(index);
                 item.trace(visitor);
             }
         }

@@ -23,6 +23,21 @@ pub trait Visitor {
         let _ = key;
         self.edge(value);
     }
+
+    /// The edges that follow stand in the field `name` (inspection names them).
+    #[doc(hidden)]
+    #[inline]
+    fn at_field(&mut self, _name: &'static str) {}
+
+    /// The edges that follow stand at `index` of the field or object.
+    #[doc(hidden)]
+    #[inline]
+    fn at_index(&mut self, _index: usize) {}
+
+    /// The edges that follow stand under `key` in the field or object.
+    #[doc(hidden)]
+    #[inline]
+    fn at_key<K: Trace>(&mut self, _key: &K) {}
 }
 
 /// A type whose values can live on a managed heap.
@@ -78,6 +93,12 @@ pub unsafe trait Trace: Sized + 'static {
     /// detaches those that it finds unreachable.
     #[doc(hidden)]
     const WEAK: bool = false;
+
+    /// The value as a key in a holder path, for types that can say it.
+    #[doc(hidden)]
+    fn __key_text(&self) -> Option<String> {
+        None
+    }
 
     /// Visits every owned edge exactly once.
     fn trace<V: Visitor>(&self, visitor: &mut V);

@@ -13,6 +13,9 @@ macro_rules! leaf {
         unsafe impl Trace for $t {
             const HOLDS: bool = false;
             const QUIET_DROP: bool = true;
+            fn __key_text(&self) -> Option<String> {
+                Some(format!("{self:?}"))
+            }
             #[inline]
             fn trace<V: Visitor>(&self, _: &mut V) {}
         }
@@ -61,7 +64,8 @@ macro_rules! sequence {
             #[inline]
             fn trace<V: Visitor>(&self, visitor: &mut V) {
                 if T::HOLDS {
-                    for item in self.iter() {
+                    for (index, item) in self.iter().enumerate() {
+                        visitor.at_index(index);
                         item.trace(visitor);
                     }
                 }
@@ -70,14 +74,27 @@ macro_rules! sequence {
     )*};
 }
 
-sequence!(Option<T>, Vec<T>, VecDeque<T>, Box<[T]>, BTreeSet<T>);
+sequence!(Vec<T>, VecDeque<T>, Box<[T]>, BTreeSet<T>);
+
+// SAFETY: as above.
+unsafe impl<T: Trace> Trace for Option<T> {
+    const HOLDS: bool = T::HOLDS;
+    const QUIET_DROP: bool = T::QUIET_DROP;
+    #[inline]
+    fn trace<V: Visitor>(&self, visitor: &mut V) {
+        if let Some(item) = self {
+            item.trace(visitor);
+        }
+    }
+}
 
 // SAFETY: as above.
 unsafe impl<T: Trace, const N: usize> Trace for [T; N] {
     const HOLDS: bool = T::HOLDS;
     const QUIET_DROP: bool = T::QUIET_DROP;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
-        for item in self {
+        for (index, item) in self.iter().enumerate() {
+            visitor.at_index(index);
             item.trace(visitor);
         }
     }
@@ -110,6 +127,7 @@ unsafe impl<K: Trace, W: Trace, S: BuildHasher + 'static> Trace for HashMap<K, W
     const QUIET_DROP: bool = K::QUIET_DROP && W::QUIET_DROP && !std::mem::needs_drop::<S>();
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         for (key, value) in self {
+            visitor.at_key(key);
             key.trace(visitor);
             value.trace(visitor);
         }
@@ -122,6 +140,7 @@ unsafe impl<K: Trace, W: Trace> Trace for BTreeMap<K, W> {
     const QUIET_DROP: bool = K::QUIET_DROP && W::QUIET_DROP;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         for (key, value) in self {
+            visitor.at_key(key);
             key.trace(visitor);
             value.trace(visitor);
         }
@@ -133,7 +152,8 @@ unsafe impl<T: Trace, S: BuildHasher + 'static> Trace for HashSet<T, S> {
     const HOLDS: bool = T::HOLDS;
     const QUIET_DROP: bool = T::QUIET_DROP && !std::mem::needs_drop::<S>();
     fn trace<V: Visitor>(&self, visitor: &mut V) {
-        for item in self {
+        for (index, item) in self.iter().enumerate() {
+            visitor.at_index(index);
             item.trace(visitor);
         }
     }

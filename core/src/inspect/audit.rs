@@ -7,15 +7,12 @@
 //! or an undeclared holder, a deficit is a future use after free. No
 //! statistics: one iteration is enough.
 
-use std::collections::BTreeMap;
-
+use super::walk::Walk;
 use crate::alloc::page::describe;
-use crate::gc::collector::visitors::each_edge;
-use crate::gc::header::Header;
 use crate::heap::Heap;
 
 /// What an audited object suffers from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FindingClass {
     /// More references are counted than anybody is known to hold.
     CountLeak,
@@ -51,107 +48,49 @@ pub struct Audit {
     pub objects: u64,
     /// Edges between them.
     pub edges: u64,
-    /// What could not be explained, by address.
+    /// What could not be explained, in the order of a walk.
     pub findings: Vec<Finding>,
 }
 
-#[derive(Default)]
-struct Explained {
-    incoming: u64,
-    declared: u64,
-    reached: bool,
-}
-
-type Table = BTreeMap<*const Header, Explained>;
-
 impl Heap {
-    /// Audits every object. O(objects + edges), with a table entry per object.
+    /// Audits every object.
+    ///
+    /// O(objects + edges) time, 9 bytes an object while it runs, and a
+    /// [`Finding`] for each object that is found.
     pub fn audit(&self) -> Audit {
-        let mut table = Table::new();
-        self.core().each_object(|object| {
-            table.insert(object.as_ptr(), Explained::default());
-        });
-        let edges = count_edges(&mut table);
-        let mut roots = Vec::new();
-        for root in self.core().roots.borrow().headers() {
-            if let Some(entry) = table.get_mut(&root.as_ptr().cast_const()) {
-                entry.declared += 1;
-                roots.push(root.as_ptr().cast_const());
-            }
-        }
-        reach(&mut table, roots);
+        let walk = Walk::of(self.core());
+        let objects = walk.table.len();
         Audit {
-            objects: table.len() as u64,
-            edges,
-            findings: table.iter().filter_map(|(&h, e)| judge(h, e)).collect(),
+            objects: objects as u64,
+            edges: walk.edges,
+            findings: (0..objects as u32)
+                .filter_map(|object| judge(&walk, object))
+                .collect(),
         }
     }
 }
 
-fn count_edges(table: &mut Table) -> u64 {
-    let mut edges = 0;
-    let objects: Vec<*const Header> = table.keys().copied().collect();
-    for object in objects {
-        // SAFETY: the table holds live objects; nothing runs in between.
-        unsafe {
-            each_edge(object, |target| {
-                if let Some(entry) = table.get_mut(&target.as_ptr().cast_const()) {
-                    entry.incoming += 1;
-                    edges += 1;
-                }
-            });
-        }
-    }
-    edges
-}
-
-/// Marks what the roots, and objects held from an unknown place, reach.
-fn reach(table: &mut Table, mut stack: Vec<*const Header>) {
-    stack.extend(
-        table
-            .iter()
-            .filter(|(h, e)| surplus(**h, e) > 0)
-            .map(|(h, _)| *h),
-    );
-    while let Some(object) = stack.pop() {
-        let Some(entry) = table.get_mut(&object) else {
-            continue;
-        };
-        if std::mem::replace(&mut entry.reached, true) {
-            continue;
-        }
-        // SAFETY: as above.
-        unsafe { each_edge(object, |target| stack.push(target.as_ptr().cast_const())) };
+/// The class of an object's count, if something is wrong with it.
+pub(super) fn class_of(walk: &Walk, object: u32) -> Option<FindingClass> {
+    match walk.surplus(object) {
+        1.. => Some(FindingClass::CountLeak),
+        ..0 => Some(FindingClass::CountDeficit),
+        0 if walk.is_unreachable(object) => Some(FindingClass::UncollectedCycle),
+        0 => None,
     }
 }
 
-fn surplus(header: *const Header, explained: &Explained) -> i64 {
-    // SAFETY: the table holds live objects.
-    let header = unsafe { &*header };
-    if header.is_immortal() {
-        return 0;
-    }
-    i64::from(header.count()) - (explained.incoming + explained.declared) as i64
-}
-
-fn judge(object: *const Header, explained: &Explained) -> Option<Finding> {
-    // SAFETY: the table holds live objects.
-    let header = unsafe { &*object };
-    let surplus = surplus(object, explained);
-    let class = match surplus {
-        1.. => FindingClass::CountLeak,
-        ..0 => FindingClass::CountDeficit,
-        0 if explained.reached || header.is_immortal() => return None,
-        0 => FindingClass::UncollectedCycle,
-    };
+fn judge(walk: &Walk, object: u32) -> Option<Finding> {
+    let class = class_of(walk, object)?;
+    let header = walk.table.header_of(object);
     Some(Finding {
         class,
-        // SAFETY: as above.
-        type_name: unsafe { describe(object) }.0.name(),
-        address: object.addr(),
-        stored: u64::from(header.count()),
-        incoming: explained.incoming,
-        declared: explained.declared,
-        surplus,
+        // SAFETY: numbered objects are live.
+        type_name: unsafe { describe(header) }.0.name(),
+        address: header.addr(),
+        stored: u64::from(walk.header(object).count()),
+        incoming: walk.incoming(object),
+        declared: walk.declared(object),
+        surplus: walk.surplus(object),
     })
 }

@@ -1,11 +1,34 @@
-//! Looking at a heap without changing it: census, referrers, the exact
-//! reference audit, verification of every structure, and where things were
-//! allocated (`tracemalloc`).
+//! Looking at a heap without changing it.
+//!
+//! | file | what |
+//! |---|---|
+//! | `census`, `referrers` | what is alive, and who refers to whom |
+//! | `table` | dense numbers for live objects: what all side tables are indexed by |
+//! | `place`, `types`, `tree` | fields, types and holder paths in words |
+//! | `walk` | one walk over everything: references explained, paths from the roots |
+//! | `audit`, `survey` | what a walk found: object by object, or in counts |
+//! | `mark`, `holders` | what is new since a moment, and who holds it |
+//! | `graph`, `dominators`, `cycles` | graph algorithms on flat arrays, of use without a heap too |
+//! | `tracemalloc` | where things were allocated |
+//! | `verify`, `corrupt` | verification of every structure, and its own test |
+//!
+//! Read `table` and `walk` first. All are O(objects + edges), use constant stack, and run no user code.
 
 pub(crate) mod audit;
 pub(crate) mod census;
 #[cfg(feature = "testing")]
 pub(crate) mod corrupt;
+mod cycles;
+pub(crate) mod dominators;
+pub(crate) mod graph;
+pub(crate) mod holders;
+pub(crate) mod mark;
+pub(crate) mod place;
 mod referrers;
+pub(crate) mod survey;
+mod table;
 pub mod tracemalloc;
+mod tree;
+mod types;
 pub(crate) mod verify;
+mod walk;

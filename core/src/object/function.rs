@@ -79,7 +79,9 @@ impl Function {
 unsafe impl Trace for Function {
     const QUIET_DROP: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
+        visitor.at_field("__name__");
         self.name.trace(visitor);
+        visitor.at_field("__closure__");
         self.captured.trace(visitor);
     }
 }

@@ -153,7 +153,8 @@ unsafe impl Block for Tuple {
     #[inline]
     unsafe fn trace<V: Visitor>(header: *const Header, _: usize, visitor: &mut V) {
         // SAFETY: the caller's duty.
-        for item in unsafe { Tuple::items_of(header) } {
+        for (index, item) in unsafe { Tuple::items_of(header) }.iter().enumerate() {
+            visitor.at_index(index);
             item.trace(visitor);
         }
     }

@@ -10,6 +10,7 @@ use super::super::weak;
 use super::promote::untracks_by_now;
 use super::work::Work;
 use crate::alloc::page::owner_of;
+use crate::inspect::place::{Element, Place};
 
 /// Trial deletion: takes one off the copied count of each candidate that an
 /// edge reaches, and makes candidates of what the closure reaches first.
@@ -161,15 +162,35 @@ impl Mark<'_> {
     }
 }
 
-/// Inspection: hands each edge to a function.
+/// Inspection: hands each edge to a function, with the place where it stands.
 pub(crate) struct Each<'a> {
-    pub(crate) visit: &'a mut dyn FnMut(NonNull<Header>),
+    pub(crate) visit: &'a mut dyn FnMut(NonNull<Header>, &Place),
+    pub(crate) place: Place,
+    /// Whether the text of keys is wanted: it costs an allocation each.
+    pub(crate) keys: bool,
 }
 
 impl Visitor for Each<'_> {
     #[inline]
     fn edge(&mut self, Edge(target): Edge) {
-        (self.visit)(target);
+        (self.visit)(target, &self.place);
+    }
+
+    #[inline]
+    fn at_field(&mut self, name: &'static str) {
+        self.place.field = name;
+        self.place.element = Element::None;
+    }
+
+    #[inline]
+    fn at_index(&mut self, index: usize) {
+        self.place.element = Element::Index(index);
+    }
+
+    #[inline]
+    fn at_key<K: Trace>(&mut self, key: &K) {
+        let text = if self.keys { key.__key_text() } else { None };
+        self.place.element = Element::Key(text);
     }
 }
 
@@ -179,8 +200,27 @@ impl Visitor for Each<'_> {
 /// 1. `header` belongs to a live object.
 pub(crate) unsafe fn each_edge(header: *const Header, mut visit: impl FnMut(NonNull<Header>)) {
     // SAFETY: duty 1.
+    unsafe { each_place(header, false, |target, _| visit(target)) };
+}
+
+/// Hands each edge of an object to a function, with the place where it stands;
+/// the text of keys only with `keys`.
+///
+/// # Safety
+/// 1. `header` belongs to a live object.
+pub(crate) unsafe fn each_place(
+    header: *const Header,
+    keys: bool,
+    mut visit: impl FnMut(NonNull<Header>, &Place),
+) {
+    let mut each = Each {
+        visit: &mut visit,
+        place: Place::default(),
+        keys,
+    };
+    // SAFETY: duty 1.
     unsafe {
         let (info, bytes) = crate::alloc::page::describe(header);
-        (info.each)(header, bytes, &mut Each { visit: &mut visit });
+        (info.each)(header, bytes, &mut each);
     }
 }

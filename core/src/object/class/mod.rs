@@ -288,10 +288,15 @@ impl Class {
 unsafe impl Trace for Class {
     const QUIET_DROP: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
+        visitor.at_field("__name__");
         self.name.trace(visitor);
+        visitor.at_field("__base__");
         self.base.trace(visitor);
+        visitor.at_field("__slots__");
         self.slot_names.trace(visitor);
+        visitor.at_field("shared_names");
         self.shared_names.trace(visitor);
+        visitor.at_field("__dict__");
         self.methods.trace(visitor);
     }
 }

@@ -557,6 +557,7 @@ unsafe impl Trace for Table {
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         for entry in 0..self.filled {
             if let Some(key) = self.key(entry) {
+                visitor.at_key(key);
                 key.trace(visitor);
                 self.value(entry).trace(visitor);
             }

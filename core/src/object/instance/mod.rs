@@ -191,11 +191,19 @@ impl Instance {
     /// # Safety
     /// 1. `header` belongs to an instance that lives during `'a`.
     pub(crate) unsafe fn class_name_of<'a>(header: std::ptr::NonNull<Header>) -> &'a str {
-        // SAFETY: duty 1; an instance keeps its class, a class its name.
-        unsafe { block::head::<Instance>(header.as_ptr()) }
-            .class
+        // SAFETY: duty 1; a class keeps its name.
+        unsafe { Instance::class_of(header.as_ptr()) }
             .name()
             .as_str()
+    }
+
+    /// The class of the instance behind a header.
+    ///
+    /// # Safety
+    /// 1. `header` belongs to an instance that lives during `'a`.
+    pub(crate) unsafe fn class_of<'a>(header: *const Header) -> &'a Gc<Class> {
+        // SAFETY: duty 1; an instance keeps its class.
+        unsafe { &block::head::<Instance>(header).class }
     }
 }
 
@@ -229,9 +237,12 @@ pub(crate) struct Finalized;
 unsafe fn trace_all<V: Visitor>(header: *const Header, bytes: usize, visitor: &mut V) {
     // SAFETY: duty 1 and invariant *places*.
     unsafe {
+        visitor.at_field("__class__");
         block::head::<Instance>(header).class.trace(visitor);
+        visitor.at_field("");
         let first = block::tail::<Instance, Value>(header);
         for place in 0..block::room::<Instance, Value>(bytes) {
+            visitor.at_index(place);
             (*first.add(place)).trace(visitor);
         }
     }

@@ -1,0 +1,196 @@
+//! An object graph in two flat arrays, and the walks over it that need no heap.
+//!
+//! ```text
+//!   ends:    [ 2, 2, 5, ..]      edges of node k: targets[ends[k-1] .. ends[k]]
+//!   targets: [ 7, 1 | | 0, 4, 4 ..]
+//! ```
+//!
+//! 4 bytes a node and 4 an edge. Everything else here is linear in both, and iterative: a list of 10^7 nodes is as
+//! welcome as a tree.
+
+/// An object graph: nodes are numbers, edges stand in the order in which they were added.
+///
+/// ```
+/// use exuvia_core::Graph;
+///
+/// let mut graph = Graph::new();
+/// graph.push_node([1, 2]); // 0 -> 1, 2
+/// graph.push_node([2]);
+/// graph.push_node([]);
+/// let dominators = graph.dominators(&[0]);
+/// assert_eq!(dominators.of(2), Some(0)); // two ways lead to 2
+/// assert_eq!(dominators.retained(|_| 10), [30, 10, 10]);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Graph {
+    ends: Vec<u32>,
+    targets: Vec<u32>,
+}
+
+/// No node.
+pub(super) const NONE: u32 = u32::MAX;
+/// In [`Paths::parents`]: a node where a walk began.
+const SEED: u32 = u32::MAX - 1;
+
+impl Graph {
+    /// A graph without nodes.
+    #[must_use]
+    pub fn new() -> Graph {
+        Graph::default()
+    }
+
+    pub(super) fn with_capacity(nodes: usize) -> Graph {
+        Graph {
+            ends: Vec::with_capacity(nodes),
+            targets: Vec::with_capacity(nodes),
+        }
+    }
+
+    /// Adds the next node with its edges; edges may lead to nodes that are added later.
+    ///
+    /// # Panics
+    /// With 2^32 edges or more.
+    pub fn push_node(&mut self, targets: impl IntoIterator<Item = u32>) {
+        self.targets.extend(targets);
+        let end = u32::try_from(self.targets.len()).expect("fewer than 2^32 edges");
+        self.ends.push(end);
+    }
+
+    /// Nodes.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Edges.
+    #[must_use]
+    pub fn edges(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// What a node refers to, with repeats.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[inline]
+    #[must_use]
+    pub fn targets_of(&self, node: u32) -> &[u32] {
+        let node = node as usize;
+        let first = if node == 0 { 0 } else { self.ends[node - 1] };
+        &self.targets[first as usize..self.ends[node] as usize]
+    }
+
+    pub(super) fn first_edge(&self, node: u32) -> u32 {
+        match node {
+            0 => 0,
+            node => self.ends[node as usize - 1],
+        }
+    }
+
+    pub(super) fn end_edge(&self, node: u32) -> u32 {
+        self.ends[node as usize]
+    }
+
+    pub(super) fn target(&self, edge: u32) -> u32 {
+        self.targets[edge as usize]
+    }
+
+    /// Shortest paths from the seeds, by breadth: the first seed that reaches a node as closely as any has it.
+    ///
+    /// O(nodes + edges), 8 bytes a node.
+    #[must_use]
+    pub fn shortest_paths(&self, seeds: impl IntoIterator<Item = u32>) -> Paths {
+        let mut paths = Paths {
+            parents: vec![NONE; self.nodes()],
+            order: Vec::new(),
+        };
+        paths.extend(self, seeds);
+        paths
+    }
+
+    /// Reference counts: edges that lead to each node. O(nodes + edges).
+    #[must_use]
+    pub fn incoming(&self) -> Vec<u32> {
+        let mut incoming = vec![0; self.nodes()];
+        for &target in &self.targets {
+            incoming[target as usize] += 1;
+        }
+        incoming
+    }
+
+    /// Strongly connected groups of more than one node, or of one that refers to itself; each in ascending order.
+    ///
+    /// O(nodes + edges); Tarjan 1972, with an explicit stack.
+    #[must_use]
+    pub fn cycles(&self) -> Vec<Vec<u32>> {
+        super::cycles::cycles(self)
+    }
+
+    /// Immediate dominators, seen from the seeds together.
+    #[must_use]
+    pub fn dominators(&self, seeds: &[u32]) -> super::dominators::Dominators {
+        super::dominators::dominators(self, seeds)
+    }
+}
+
+/// Shortest paths from some seeds.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    parents: Vec<u32>,
+    order: Vec<u32>,
+}
+
+impl Paths {
+    /// Walks on from more seeds; what was reached before keeps its path.
+    pub fn extend(&mut self, graph: &Graph, seeds: impl IntoIterator<Item = u32>) {
+        let mut next = self.order.len();
+        for seed in seeds {
+            self.reach(seed, SEED);
+        }
+        while next < self.order.len() {
+            let node = self.order[next];
+            next += 1;
+            for &target in graph.targets_of(node) {
+                self.reach(target, node);
+            }
+        }
+    }
+
+    fn reach(&mut self, node: u32, from: u32) {
+        let parent = &mut self.parents[node as usize];
+        if *parent == NONE {
+            *parent = from;
+            self.order.push(node);
+        }
+    }
+
+    /// Whether any seed reaches the node.
+    #[must_use]
+    pub fn reaches(&self, node: u32) -> bool {
+        self.parents[node as usize] != NONE
+    }
+
+    /// The node before this one on its path; `None` at a seed, and where nothing leads.
+    #[must_use]
+    pub fn parent(&self, node: u32) -> Option<u32> {
+        Some(self.parents[node as usize]).filter(|&parent| parent < SEED)
+    }
+
+    /// The reached nodes, each after its parent.
+    #[must_use]
+    pub fn order(&self) -> &[u32] {
+        &self.order
+    }
+
+    /// The path to a node, seed first; empty where nothing leads.
+    #[must_use]
+    pub fn to(&self, node: u32) -> Vec<u32> {
+        if !self.reaches(node) {
+            return Vec::new();
+        }
+        let mut path: Vec<u32> =
+            std::iter::successors(Some(node), |&node| self.parent(node)).collect();
+        path.reverse();
+        path
+    }
+}

@@ -1,0 +1,137 @@
+//! A moment to compare with: which objects existed, and how much the larger holders held.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use super::table::{Bitmap, ObjectTable};
+use super::types::Types;
+use crate::gc::collector::visitors::each_edge;
+use crate::heap::Heap;
+
+/// Holders with fewer references than this are not remembered: their growth is what they hold now.
+const REMEMBERED_DEGREE: u32 = 8;
+
+/// A remembered moment of one heap ([`Heap::mark`]).
+///
+/// One bit an object, and an entry for each object with 8 references or more. An object that was freed later and whose
+/// block was used again counts as old.
+#[derive(Clone, Default)]
+pub struct HeapMark {
+    pub(super) objects: Bitmap,
+    /// References held, by address.
+    pub(super) degrees: HashMap<usize, u32>,
+    pub(super) by_type: BTreeMap<String, (u64, u64)>,
+    pub(super) roots: HashMap<usize, u64>,
+}
+
+impl fmt::Debug for HeapMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeapMark")
+            .field("by_type", &self.by_type)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Objects of one type then and now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypeDelta {
+    /// A Rust path, or the name of a class.
+    pub name: String,
+    /// Live at the mark.
+    pub before: u64,
+    /// Live now.
+    pub after: u64,
+    /// Of those now, how many were not there at the mark.
+    pub new: u64,
+    /// Of those at the mark, how many are gone.
+    pub gone: u64,
+    /// Change in bytes of blocks.
+    pub bytes: i64,
+}
+
+impl Heap {
+    /// Remembers this moment. O(objects + edges) time.
+    pub fn mark(&self) -> HeapMark {
+        let table = ObjectTable::of(self.core());
+        let mut types = Types::default();
+        let mut counts: Vec<(u64, u64)> = Vec::new();
+        let mut degrees = HashMap::new();
+        table.each(|_, header| {
+            // SAFETY: a walk shows live objects.
+            let (number, bytes) =
+                unsafe { (types.of(header), crate::alloc::page::describe(header).1) };
+            counts.resize(types.len(), (0, 0));
+            counts[number as usize].0 += 1;
+            counts[number as usize].1 += bytes as u64;
+            let mut degree = 0;
+            // SAFETY: as above.
+            unsafe { each_edge(header, |_| degree += 1) };
+            if degree >= REMEMBERED_DEGREE {
+                degrees.insert(header.addr(), degree);
+            }
+        });
+        let mut by_type: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        for (number, (objects, bytes)) in counts.into_iter().enumerate() {
+            let sum = by_type
+                .entry(types.name(number as u32).to_owned())
+                .or_default();
+            *sum = (sum.0 + objects, sum.1 + bytes);
+        }
+        let mut roots = HashMap::new();
+        for header in self.core().roots.borrow().headers() {
+            *roots.entry(header.addr().get()).or_default() += 1;
+        }
+        HeapMark {
+            objects: table.into_bitmap(),
+            degrees,
+            by_type,
+            roots,
+        }
+    }
+
+    /// What changed since a mark, by type, largest growth in bytes first. O(objects).
+    pub fn census_since(&self, mark: &HeapMark) -> Vec<TypeDelta> {
+        let table = ObjectTable::of(self.core());
+        let mut types = Types::default();
+        // New objects, all objects, bytes.
+        let mut counts: Vec<(u64, u64, u64)> = Vec::new();
+        table.each(|_, header| {
+            // SAFETY: a walk shows live objects.
+            let (number, bytes) =
+                unsafe { (types.of(header), crate::alloc::page::describe(header).1) };
+            counts.resize(types.len(), (0, 0, 0));
+            let row = &mut counts[number as usize];
+            row.0 += u64::from(!mark.objects.has(header.addr()));
+            row.1 += 1;
+            row.2 += bytes as u64;
+        });
+        let mut now: BTreeMap<&str, (u64, u64, u64)> = BTreeMap::new();
+        for (number, row) in counts.iter().enumerate() {
+            let sum = now.entry(types.name(number as u32)).or_default();
+            *sum = (sum.0 + row.0, sum.1 + row.1, sum.2 + row.2);
+        }
+        let names = mark
+            .by_type
+            .keys()
+            .map(String::as_str)
+            .chain(now.keys().copied());
+        let mut names: Vec<&str> = names.collect();
+        names.sort_unstable();
+        names.dedup();
+        let delta = |name: &str| {
+            let (before, bytes_before) = mark.by_type.get(name).copied().unwrap_or_default();
+            let (new, after, bytes_after) = now.get(name).copied().unwrap_or_default();
+            TypeDelta {
+                name: name.to_owned(),
+                before,
+                after,
+                new,
+                gone: (before + new).saturating_sub(after),
+                bytes: bytes_after as i64 - bytes_before as i64,
+            }
+        };
+        let mut rows: Vec<TypeDelta> = names.into_iter().map(delta).collect();
+        rows.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+        rows
+    }
+}

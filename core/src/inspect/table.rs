@@ -1,0 +1,313 @@
+//! Dense numbers for the live objects of a heap.
+//!
+//! ```text
+//!   address -> page -> block index -> word of the page's bitmap -> number of its first bit + rank
+//! ```
+//!
+//! One bit for each carved block and 4 bytes for 64 of them, whatever the objects' size; objects outside pages stand in a
+//! sorted list behind. So a side table of an inspection costs its entry and nothing else, and a look-up is two loads, a
+//! multiplication and a population count.
+//!
+//! Valid while the heap does not change: nothing here is updated.
+
+use std::ptr::NonNull;
+
+use crate::alloc::arena::{ARENA_BYTES, PAGE_BYTES, PAGES};
+use crate::alloc::page::{Page, PageKind};
+use crate::gc::header::{Header, Mark};
+use crate::heap::core::HeapCore;
+
+/// Marks pages without objects in the directory.
+const NO_WORDS: u32 = u32::MAX;
+
+/// Arenas further apart than this are looked up by bisection.
+const MAX_SPAN: usize = 1 << 18;
+
+/// What a look-up needs of one page.
+#[derive(Clone, Copy)]
+struct PageEntry {
+    first_word: u32,
+    /// Rounded-up reciprocal of the block size: offset times this, shifted, is the block index.
+    reciprocal: u32,
+}
+
+/// The live objects of a heap, numbered in the order of a walk.
+pub(crate) struct ObjectTable {
+    /// Arena numbers (address over size), ascending.
+    arenas: Vec<usize>,
+    /// Position in `arenas` by distance from the first, plus one; empty when the span is too wide.
+    by_distance: Vec<u32>,
+    /// 64 entries an arena.
+    directory: Vec<PageEntry>,
+    /// Pages with objects in the order of the walk, and their first word.
+    pages: Vec<(*const Page, u32)>,
+    /// Bit set: a live object.
+    words: Vec<u64>,
+    /// The number of the first object of each word.
+    ranks: Vec<u32>,
+    /// The word of every 64th object.
+    hints: Vec<u32>,
+    /// Objects outside pages by address.
+    registered: Vec<*const Header>,
+    paged: u32,
+}
+
+impl ObjectTable {
+    /// Numbers the objects. O(blocks).
+    ///
+    /// # Panics
+    /// With 2^32 objects or more.
+    pub(crate) fn of(core: &HeapCore) -> ObjectTable {
+        let mut table = ObjectTable::with_arenas(core);
+        core.each_page(|page| table.add_page(page));
+        table.registered = registered(core);
+        assert!(
+            u32::try_from(table.paged as usize + table.registered.len()).is_ok(),
+            "2^32 objects cannot be inspected at once"
+        );
+        table
+    }
+
+    fn with_arenas(core: &HeapCore) -> ObjectTable {
+        let mut arenas: Vec<usize> = core
+            .arenas
+            .borrow()
+            .iter()
+            .map(|arena| arena.addr().get() / ARENA_BYTES)
+            .collect();
+        arenas.sort_unstable();
+        let span = match (arenas.first(), arenas.last()) {
+            (Some(first), Some(last)) => last - first + 1,
+            _ => 0,
+        };
+        let mut by_distance = Vec::new();
+        if span <= MAX_SPAN {
+            by_distance = vec![0; span];
+            for (position, arena) in arenas.iter().enumerate() {
+                by_distance[arena - arenas[0]] = position as u32 + 1;
+            }
+        }
+        let none = PageEntry {
+            first_word: NO_WORDS,
+            reciprocal: 0,
+        };
+        ObjectTable {
+            directory: vec![none; arenas.len() * PAGES],
+            arenas,
+            by_distance,
+            pages: Vec::new(),
+            words: Vec::new(),
+            ranks: Vec::new(),
+            hints: Vec::new(),
+            registered: Vec::new(),
+            paged: 0,
+        }
+    }
+
+    fn add_page(&mut self, page: &Page) {
+        if matches!(page.kind.get(), PageKind::Buffers | PageKind::Unused) {
+            return;
+        }
+        let first_word = self.words.len() as u32;
+        let block_bytes = page.block_bytes.get();
+        let (mut word, mut bits) = (0_u64, 0);
+        for header in page.headers() {
+            if is_shown(header) {
+                word |= 1 << bits;
+            }
+            bits += 1;
+            if bits == 64 {
+                self.push_word(word);
+                (word, bits) = (0, 0);
+            }
+        }
+        if bits > 0 {
+            self.push_word(word);
+        }
+        let entry = PageEntry {
+            first_word,
+            reciprocal: u32::try_from((1_u64 << 32).div_ceil(u64::from(block_bytes)))
+                .expect("blocks are larger than one byte"),
+        };
+        let at = page.start.get().addr();
+        if let Some(arena) = self.arena_of(at) {
+            self.directory[arena * PAGES + at / PAGE_BYTES % PAGES] = entry;
+            self.pages.push((page, first_word));
+        }
+    }
+
+    fn push_word(&mut self, word: u64) {
+        let reached = self.paged as usize + word.count_ones() as usize;
+        while self.hints.len() * 64 < reached {
+            self.hints.push(self.words.len() as u32);
+        }
+        self.words.push(word);
+        self.ranks.push(self.paged);
+        self.paged += word.count_ones();
+    }
+
+    /// Objects.
+    pub(crate) fn len(&self) -> usize {
+        self.paged as usize + self.registered.len()
+    }
+
+    #[inline]
+    fn arena_of(&self, address: usize) -> Option<usize> {
+        let arena = address / ARENA_BYTES;
+        if self.by_distance.is_empty() {
+            return self.arenas.binary_search(&arena).ok();
+        }
+        let distance = arena.wrapping_sub(self.arenas[0]);
+        match self.by_distance.get(distance) {
+            None | Some(0) => None,
+            Some(position) => Some(*position as usize - 1),
+        }
+    }
+
+    /// The number of an object; `None` for one of another heap, or that a walk does not show.
+    #[inline]
+    pub(crate) fn number_of(&self, header: *const Header) -> Option<u32> {
+        let address = header.addr();
+        let Some(arena) = self.arena_of(address) else {
+            return self.number_outside(address);
+        };
+        let entry = self.directory[arena * PAGES + address / PAGE_BYTES % PAGES];
+        if entry.first_word == NO_WORDS {
+            return self.number_outside(address);
+        }
+        let block = (address % PAGE_BYTES) as u64 * u64::from(entry.reciprocal) >> 32;
+        let word = entry.first_word as usize + block as usize / 64;
+        let bits = self.words[word];
+        let bit = 1_u64 << (block % 64);
+        (bits & bit != 0).then(|| self.ranks[word] + (bits & (bit - 1)).count_ones())
+    }
+
+    #[cold]
+    fn number_outside(&self, address: usize) -> Option<u32> {
+        let found = self
+            .registered
+            .binary_search_by_key(&address, |header| header.addr());
+        found.ok().map(|position| self.paged + position as u32)
+    }
+
+    /// The object with a number.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub(crate) fn header_of(&self, number: u32) -> *const Header {
+        if number >= self.paged {
+            return self.registered[(number - self.paged) as usize];
+        }
+        let mut word = self.hints[number as usize / 64] as usize;
+        while number - self.ranks[word] >= self.words[word].count_ones() {
+            word += 1;
+        }
+        let page = self
+            .pages
+            .partition_point(|&(_, first)| first as usize <= word)
+            - 1;
+        let (page, first_word) = self.pages[page];
+        let mut bits = self.words[word];
+        for _ in 0..number - self.ranks[word] {
+            bits &= bits - 1;
+        }
+        let block = (word - first_word as usize) * 64 + bits.trailing_zeros() as usize;
+        // SAFETY: listed pages are in use while the heap does not change.
+        let page = unsafe { &*page };
+        let offset = block * page.block_bytes.get() as usize + page.header_offset();
+        page.start.get().wrapping_add(offset).cast::<Header>()
+    }
+
+    /// Every object with its number, in ascending order.
+    pub(crate) fn each(&self, mut visit: impl FnMut(u32, *const Header)) {
+        let mut number = 0;
+        for &(page, first_word) in &self.pages {
+            // SAFETY: as above.
+            let page = unsafe { &*page };
+            for (block, header) in page.headers().enumerate() {
+                if self.words[first_word as usize + block / 64] >> (block % 64) & 1 == 1 {
+                    visit(number, header);
+                    number += 1;
+                }
+            }
+        }
+        for &header in &self.registered {
+            visit(number, header);
+            number += 1;
+        }
+    }
+
+    /// The bitmap of live objects by page address, and the addresses outside pages: what a [`HeapMark`](super::HeapMark) keeps.
+    pub(crate) fn into_bitmap(self) -> Bitmap {
+        let mut pages: Vec<(usize, u32)> = self
+            .pages
+            .iter()
+            // SAFETY: as above.
+            .map(|&(page, first_word)| (unsafe { (*page).start.get() }.addr(), first_word))
+            .collect();
+        pages.sort_unstable();
+        let blocks = self
+            .pages
+            .iter()
+            // SAFETY: as above.
+            .map(|&(page, first_word)| (first_word, unsafe { (*page).block_bytes.get() }));
+        Bitmap {
+            block_bytes: blocks.collect(),
+            pages,
+            words: self.words,
+            registered: self.registered.iter().map(|header| header.addr()).collect(),
+        }
+    }
+}
+
+/// Which addresses held an object at one moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bitmap {
+    /// Page start and first word.
+    pages: Vec<(usize, u32)>,
+    /// First word and block size.
+    block_bytes: Vec<(u32, u32)>,
+    words: Vec<u64>,
+    registered: Vec<usize>,
+}
+
+impl Bitmap {
+    /// Whether an object stood at the address.
+    pub(crate) fn has(&self, address: usize) -> bool {
+        self.in_page(address)
+            .unwrap_or_else(|| self.registered.binary_search(&address).is_ok())
+    }
+
+    fn in_page(&self, address: usize) -> Option<bool> {
+        let start = address & !(PAGE_BYTES - 1);
+        let page = self
+            .pages
+            .binary_search_by_key(&start, |page| page.0)
+            .ok()?;
+        let first_word = self.pages[page].1;
+        let size = self
+            .block_bytes
+            .binary_search_by_key(&first_word, |entry| entry.0)
+            .ok()?;
+        let block = (address - start) / self.block_bytes[size].1 as usize;
+        let word = self.words.get(first_word as usize + block / 64)?;
+        Some(word >> (block % 64) & 1 == 1)
+    }
+}
+
+fn is_shown(header: *const Header) -> bool {
+    // SAFETY: headers of carved blocks and of the registry are initialised.
+    let header = unsafe { &*header };
+    !header.is_vacant() && !header.is_marked(Mark::Trash)
+}
+
+fn registered(core: &HeapCore) -> Vec<*const Header> {
+    let registry = core.registry.borrow();
+    let all = registry.iter().flatten().filter_map(|&h| NonNull::new(h));
+    let mut shown: Vec<*const Header> = all
+        .map(|header| header.as_ptr().cast_const())
+        .filter(|&header| is_shown(header))
+        .collect();
+    shown.sort_unstable_by_key(|header| header.addr());
+    shown
+}
