@@ -61,6 +61,6 @@ pub use inspect::dominators::Dominators;
 pub use inspect::graph::{Graph, Paths};
 pub use inspect::holders::{Holder, HolderOrigin};
 pub use inspect::mark::{HeapMark, TypeDelta};
-pub use inspect::survey::{PathRow, RootRow, Survey, TypeRow};
+pub use inspect::survey::{PathRow, RootRow, SiteRow, Survey, TypeRow};
 pub use inspect::tracemalloc;
 pub use inspect::verify::{VerifyError, VerifyReport};

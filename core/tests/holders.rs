@@ -64,7 +64,7 @@ fn the_field_and_key_that_hold_new_objects_are_named() {
         holder.stable_path,
         "root \"cache\" -> Cache.by_name[*] -> Node"
     );
-    assert_eq!(holder.general_paths, [holder.stable_path.clone()]);
+    assert_eq!(holder.general_paths, [holder.stable_path.as_str()]);
     assert_eq!((holder.origin, holder.gained), (HolderOrigin::Root, 100));
     assert_eq!(holder.retained_bytes % 100, 0);
     assert!(holder.retained_bytes >= 100 * 16);
@@ -331,4 +331,38 @@ fn objects_outside_pages_are_walked_like_those_inside() {
         assert_eq!(found[0].gained, 100, "{found:?}");
         assert!(heap.audit().findings.is_empty());
     }
+}
+
+#[test]
+fn the_line_that_allocated_what_grows_is_named_while_the_heap_traces() {
+    let heap = Heap::new();
+    let cache = cache(&heap);
+    heap.tracemalloc()
+        .start(1)
+        .expect("the feature is on in tests");
+    let line = line!() + 3;
+    let found = grown(&heap, || {
+        for _ in 0..20 {
+            let new = heap.alloc(Leaf(2));
+            let (next, leaf) = (RefCell::default(), Some(new));
+            cache
+                .recent
+                .borrow_mut()
+                .push(heap.alloc(Node { next, leaf }));
+        }
+    });
+    let site = found[0].site.expect("a site");
+    assert!(
+        site.file.ends_with("holders.rs") && site.line > line,
+        "{site}"
+    );
+    let survey = heap.survey();
+    let leaves = survey
+        .sites
+        .iter()
+        .find(|row| row.type_name.ends_with("Leaf"));
+    assert_eq!(
+        leaves.map(|row| (row.site.line, row.objects)),
+        Some((line, 20))
+    );
 }

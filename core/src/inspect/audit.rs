@@ -59,20 +59,25 @@ impl Heap {
     /// [`Finding`] for each object that is found.
     pub fn audit(&self) -> Audit {
         let walk = Walk::of(self.core());
-        let objects = walk.table.len();
+        let mut findings = Vec::new();
+        walk.table.each(|object, header| {
+            // SAFETY: a walk shows live objects.
+            let surplus = walk.surplus_at(object, unsafe { &*header });
+            if let Some(class) = class_of(&walk, object, surplus) {
+                findings.push(finding(&walk, object, class, surplus));
+            }
+        });
         Audit {
-            objects: objects as u64,
+            objects: walk.table.len() as u64,
             edges: walk.edges,
-            findings: (0..objects as u32)
-                .filter_map(|object| judge(&walk, object))
-                .collect(),
+            findings,
         }
     }
 }
 
-/// The class of an object's count, if something is wrong with it.
-pub(super) fn class_of(walk: &Walk, object: u32) -> Option<FindingClass> {
-    match walk.surplus(object) {
+/// The class of an object's surplus, if something is wrong with it.
+pub(super) fn class_of(walk: &Walk, object: u32, surplus: i64) -> Option<FindingClass> {
+    match surplus {
         1.. => Some(FindingClass::CountLeak),
         ..0 => Some(FindingClass::CountDeficit),
         0 if walk.is_unreachable(object) => Some(FindingClass::UncollectedCycle),
@@ -80,10 +85,9 @@ pub(super) fn class_of(walk: &Walk, object: u32) -> Option<FindingClass> {
     }
 }
 
-fn judge(walk: &Walk, object: u32) -> Option<Finding> {
-    let class = class_of(walk, object)?;
+fn finding(walk: &Walk, object: u32, class: FindingClass, surplus: i64) -> Finding {
     let header = walk.table.header_of(object);
-    Some(Finding {
+    Finding {
         class,
         // SAFETY: numbered objects are live.
         type_name: unsafe { describe(header) }.0.name(),
@@ -91,6 +95,6 @@ fn judge(walk: &Walk, object: u32) -> Option<Finding> {
         stored: u64::from(walk.header(object).count()),
         incoming: walk.incoming(object),
         declared: walk.declared(object),
-        surplus: walk.surplus(object),
-    })
+        surplus,
+    }
 }

@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 use super::graph::{Graph, NONE, Paths};
 use super::mark::HeapMark;
 use super::place::{Element, Place};
+use super::tracemalloc::Site;
+use super::tracemalloc::recorder::Tracer;
 use super::tree::{Origin, step_text};
 use super::walk::Walk;
 use crate::alloc::page::describe;
@@ -53,6 +55,8 @@ pub struct Holder {
     pub general_paths: Vec<String>,
     /// The path without what differs from run to run: positions, keys of the growing edge, numbers inside keys.
     pub stable_path: String,
+    /// Where most of them were allocated, while the heap traces allocations ([`Heap::tracemalloc`]).
+    pub site: Option<Site>,
     /// How the path begins.
     pub origin: HolderOrigin,
     /// Objects gained behind the growing edge, those that it lost taken off.
@@ -72,7 +76,12 @@ impl Heap {
     ) -> Vec<Holder> {
         let mut search = Search::new(Walk::of(self.core()), mark);
         let groups = search.groups(chosen);
-        search.describe(groups)
+        let mut holders = search.describe(&groups);
+        let sites = search.sites(&groups, &self.core().tracer);
+        for (holder, site) in holders.iter_mut().zip(sites) {
+            holder.site = site;
+        }
+        holders
     }
 }
 
@@ -240,11 +249,11 @@ impl<'a> Search<'a> {
         growing
     }
 
-    fn describe(&self, groups: Vec<Group>) -> Vec<Holder> {
+    fn describe(&self, groups: &[Group]) -> Vec<Holder> {
         if groups.is_empty() {
             return Vec::new();
         }
-        let retained = self.retained(&groups);
+        let retained = self.retained(groups);
         groups
             .iter()
             .zip(retained)
@@ -258,21 +267,43 @@ impl<'a> Search<'a> {
             // SAFETY: numbered objects are live.
             unsafe { describe(self.walk.table.header_of(object)) }.1 as u64
         });
+        let group_of = self.group_of(groups);
+        dominators.retained_by_group(&retained, group_of, groups.len())
+    }
+
+    /// The group of an object, if it is new and stands where a growing edge leads to.
+    fn group_of(&self, groups: &[Group]) -> impl Fn(u32) -> Option<usize> {
         let by_key: HashMap<(u32, u32), usize> = groups
             .iter()
             .enumerate()
             .map(|(index, group)| ((group.anchor, group.growing), index))
             .collect();
-        let group_of = |object: u32| {
+        move |object| {
             let key = (
                 self.anchors[object as usize],
                 self.walk.paths[object as usize],
             );
-            self.is_new[object as usize]
-                .then(|| by_key.get(&key).copied())
-                .flatten()
-        };
-        dominators.retained_by_group(&retained, group_of, groups.len())
+            let found = self.is_new[object as usize].then(|| by_key.get(&key));
+            found.flatten().copied()
+        }
+    }
+
+    /// Where most objects of each group were allocated.
+    fn sites(&self, groups: &[Group], tracer: &Tracer) -> Vec<Option<Site>> {
+        let mut counts: Vec<BTreeMap<Site, u64>> = vec![BTreeMap::new(); groups.len()];
+        let group_of = self.group_of(groups);
+        for &object in self.paths.order() {
+            if let Some(group) = group_of(object)
+                && let Some(site) = tracer.site(self.walk.table.header_of(object).addr())
+            {
+                *counts[group].entry(site).or_default() += 1;
+            }
+        }
+        let commonest = |sites: BTreeMap<Site, u64>| sites.into_iter().max_by_key(|site| site.1);
+        counts
+            .into_iter()
+            .map(|sites| commonest(sites).map(|(site, _)| site))
+            .collect()
     }
 
     fn holder(&self, group: &Group, retained_bytes: u64) -> Holder {
@@ -288,6 +319,7 @@ impl<'a> Search<'a> {
                 .map(|node| self.walk.tree.text(node, types))
                 .collect(),
             stable_path,
+            site: None,
             origin: self.origin_of(group),
             gained: group.gained,
             retained_bytes,

@@ -43,3 +43,10 @@ pub(crate) struct Label {
     /// Place of an instance plus one; 0 elsewhere.
     pub(crate) attribute: u16,
 }
+
+impl Label {
+    /// A few bits that tell most labels apart.
+    pub(crate) fn hash_bits(self) -> usize {
+        (self.field.as_ptr().addr() >> 2) ^ (usize::from(self.attribute) << 3)
+    }
+}

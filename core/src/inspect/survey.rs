@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::audit::{FindingClass, class_of};
+use super::tracemalloc::Site;
+use super::tracemalloc::recorder::Tracer;
 use super::walk::Walk;
 use crate::alloc::page::describe;
 use crate::heap::Heap;
@@ -46,6 +48,17 @@ pub struct RootRow {
     pub roots: u64,
 }
 
+/// Live objects of one type from one line of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteRow {
+    /// Where they were allocated.
+    pub site: Site,
+    /// Their type.
+    pub type_name: String,
+    /// Live objects.
+    pub objects: u64,
+}
+
 /// A heap at one quiet moment, in counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
@@ -59,6 +72,8 @@ pub struct Survey {
     pub paths: Vec<PathRow>,
     /// Declared roots by name and type, in this order.
     pub roots: Vec<RootRow>,
+    /// By allocation site and type, in this order; empty unless the heap traces allocations ([`Heap::tracemalloc`]).
+    pub sites: Vec<SiteRow>,
 }
 
 impl Heap {
@@ -74,29 +89,37 @@ impl Heap {
             types,
             paths: count_paths(&walk),
             roots: count_roots(&mut walk),
+            sites: count_sites(&mut walk, &self.core().tracer),
         }
     }
 }
 
 fn count_types(walk: &mut Walk) -> Vec<TypeRow> {
     let mut rows: Vec<TypeRow> = Vec::new();
-    for object in 0..walk.table.len() as u32 {
-        let number = type_number(walk, object);
+    let mut types = std::mem::take(&mut walk.types);
+    walk.table.each(|object, header| {
+        // SAFETY: a walk shows live objects.
+        let (number, bytes, surplus) = unsafe {
+            (
+                types.of(header),
+                describe(header).1,
+                walk.surplus_at(object, &*header),
+            )
+        };
         if number as usize >= rows.len() {
-            rows.resize(walk.types.len(), TypeRow::default());
+            rows.resize(types.len(), TypeRow::default());
         }
         let row = &mut rows[number as usize];
-        // SAFETY: numbered objects are live.
-        let bytes = unsafe { describe(walk.table.header_of(object)) }.1;
         row.objects += 1;
         row.bytes += bytes as u64;
-        match class_of(walk, object) {
-            Some(FindingClass::CountLeak) => row.surplus += walk.surplus(object).unsigned_abs(),
-            Some(FindingClass::CountDeficit) => row.deficit += walk.surplus(object).unsigned_abs(),
+        match class_of(walk, object, surplus) {
+            Some(FindingClass::CountLeak) => row.surplus += surplus.unsigned_abs(),
+            Some(FindingClass::CountDeficit) => row.deficit += surplus.unsigned_abs(),
             Some(FindingClass::UncollectedCycle) => row.unreachable += 1,
             None => {}
         }
-    }
+    });
+    walk.types = types;
     let mut by_name: BTreeMap<String, TypeRow> = BTreeMap::new();
     for (number, row) in rows.into_iter().enumerate() {
         let sum = by_name
@@ -137,6 +160,24 @@ fn count_paths(walk: &Walk) -> Vec<PathRow> {
         row.objects += objects;
     }
     by_path.into_values().collect()
+}
+
+fn count_sites(walk: &mut Walk, tracer: &Tracer) -> Vec<SiteRow> {
+    if !tracer.is_on() {
+        return Vec::new();
+    }
+    let mut rows: BTreeMap<(Site, u32), u64> = BTreeMap::new();
+    for object in 0..walk.table.len() as u32 {
+        if let Some(site) = tracer.site(walk.table.header_of(object).addr()) {
+            *rows.entry((site, type_number(walk, object))).or_default() += 1;
+        }
+    }
+    let row = |((site, number), objects)| SiteRow {
+        site,
+        type_name: walk.types.name(number).to_owned(),
+        objects,
+    };
+    rows.into_iter().map(row).collect()
 }
 
 fn count_roots(walk: &mut Walk) -> Vec<RootRow> {

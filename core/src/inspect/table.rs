@@ -47,6 +47,8 @@ pub(crate) struct ObjectTable {
     ranks: Vec<u32>,
     /// The word of every 64th object.
     hints: Vec<u32>,
+    /// The page of each word, as a position in `pages`.
+    page_of_word: Vec<u32>,
     /// Objects outside pages by address.
     registered: Vec<*const Header>,
     paged: u32,
@@ -99,6 +101,7 @@ impl ObjectTable {
             words: Vec::new(),
             ranks: Vec::new(),
             hints: Vec::new(),
+            page_of_word: Vec::new(),
             registered: Vec::new(),
             paged: 0,
         }
@@ -132,6 +135,8 @@ impl ObjectTable {
         let at = page.start.get().addr();
         if let Some(arena) = self.arena_of(at) {
             self.directory[arena * PAGES + at / PAGE_BYTES % PAGES] = entry;
+            let position = self.pages.len() as u32;
+            self.page_of_word.resize(self.words.len(), position);
             self.pages.push((page, first_word));
         }
     }
@@ -175,7 +180,7 @@ impl ObjectTable {
         if entry.first_word == NO_WORDS {
             return self.number_outside(address);
         }
-        let block = (address % PAGE_BYTES) as u64 * u64::from(entry.reciprocal) >> 32;
+        let block = ((address % PAGE_BYTES) as u64 * u64::from(entry.reciprocal)) >> 32;
         let word = entry.first_word as usize + block as usize / 64;
         let bits = self.words[word];
         let bit = 1_u64 << (block % 64);
@@ -202,11 +207,7 @@ impl ObjectTable {
         while number - self.ranks[word] >= self.words[word].count_ones() {
             word += 1;
         }
-        let page = self
-            .pages
-            .partition_point(|&(_, first)| first as usize <= word)
-            - 1;
-        let (page, first_word) = self.pages[page];
+        let (page, first_word) = self.pages[self.page_of_word[word] as usize];
         let mut bits = self.words[word];
         for _ in 0..number - self.ranks[word] {
             bits &= bits - 1;
@@ -225,7 +226,7 @@ impl ObjectTable {
             // SAFETY: as above.
             let page = unsafe { &*page };
             for (block, header) in page.headers().enumerate() {
-                if self.words[first_word as usize + block / 64] >> (block % 64) & 1 == 1 {
+                if (self.words[first_word as usize + block / 64] >> (block % 64)) & 1 == 1 {
                     visit(number, header);
                     number += 1;
                 }
@@ -291,7 +292,7 @@ impl Bitmap {
             .ok()?;
         let block = (address - start) / self.block_bytes[size].1 as usize;
         let word = self.words.get(first_word as usize + block / 64)?;
-        Some(word >> (block % 64) & 1 == 1)
+        Some((word >> (block % 64)) & 1 == 1)
     }
 }
 

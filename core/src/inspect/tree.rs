@@ -57,8 +57,16 @@ struct Node {
 pub(crate) struct PathTree {
     nodes: Vec<Node>,
     origins: HashMap<(Origin, u32), u32>,
-    children: HashMap<(u32, Label, u32), u32>,
+    children: HashMap<Step, u32>,
+    /// Steps taken lately, by a few bits of each: objects that are held alike come one after another.
+    recent: Vec<Option<(Step, u32)>>,
 }
+
+/// Parent node, label and type of a step.
+type Step = (u32, Label, u32);
+
+/// Entries of the table of recent steps; a power of two.
+const RECENT: usize = 256;
 
 impl PathTree {
     /// The node of an object of this type where a path begins.
@@ -81,14 +89,30 @@ impl PathTree {
 
     /// The node of an object of this type that an object at `parent` holds under `label`.
     pub(crate) fn child(&mut self, parent: u32, label: Label, type_number: u32) -> u32 {
-        let key = (parent, label, type_number);
-        if let Some(&node) = self.children.get(&key) {
+        let step = (parent, label, type_number);
+        let place = (parent as usize * 31 + type_number as usize * 7 + label.hash_bits()) % RECENT;
+        if self.recent.is_empty() {
+            self.recent = vec![None; RECENT];
+        }
+        if let Some((recent, node)) = self.recent[place]
+            && recent == step
+        {
             return node;
         }
+        let node = self.child_by_table(step);
+        self.recent[place] = Some((step, node));
+        node
+    }
+
+    fn child_by_table(&mut self, step: Step) -> u32 {
+        if let Some(&node) = self.children.get(&step) {
+            return node;
+        }
+        let (parent, label, type_number) = step;
         let node = self
             .taken_before(parent, label, type_number)
             .unwrap_or_else(|| self.grow(parent, label, type_number));
-        self.children.insert(key, node);
+        self.children.insert(step, node);
         node
     }
 

@@ -132,15 +132,8 @@ impl Walk {
             self.begin(&Origin::Root(name), object, &mut queue);
         }
         self.follow(&mut queue);
-        for (origin, chosen) in [
-            (
-                Origin::Immortal,
-                Walk::is_immortal as fn(&Walk, u32) -> bool,
-            ),
-            (Origin::Lost, |walk, object| walk.surplus(object) > 0),
-        ] {
-            let seeds = self.unreached().filter(|&object| chosen(self, object));
-            for object in seeds.collect::<Vec<_>>() {
+        for origin in [Origin::Immortal, Origin::Lost] {
+            for object in self.seeds_of(&origin) {
                 self.begin(&origin, object, &mut queue);
             }
             self.follow(&mut queue);
@@ -149,6 +142,23 @@ impl Walk {
             self.begin(&Origin::Unreachable, object, &mut queue);
             self.follow(&mut queue);
         }
+    }
+
+    /// What begins a path of its own because it is immortal, or held from an unknown place.
+    fn seeds_of(&self, origin: &Origin) -> Vec<u32> {
+        let mut seeds = Vec::new();
+        self.table.each(|object, header| {
+            // SAFETY: a walk shows live objects.
+            let header = unsafe { &*header };
+            let begins = match origin {
+                Origin::Immortal => header.is_immortal(),
+                _ => self.surplus_at(object, header) > 0,
+            };
+            if begins && self.paths[object as usize] == UNREACHED {
+                seeds.push(object);
+            }
+        });
+        seeds
     }
 
     fn unreached(&self) -> impl Iterator<Item = u32> {
@@ -212,10 +222,6 @@ impl Walk {
         unsafe { &*self.table.header_of(object) }
     }
 
-    fn is_immortal(&self, object: u32) -> bool {
-        self.header(object).is_immortal()
-    }
-
     /// References that lead to the object from objects of this heap.
     pub(crate) fn incoming(&self, object: u32) -> u64 {
         self.incoming.of(object)
@@ -227,8 +233,7 @@ impl Walk {
     }
 
     /// Stored count minus references found; 0 for immortal objects.
-    pub(crate) fn surplus(&self, object: u32) -> i64 {
-        let header = self.header(object);
+    pub(crate) fn surplus_at(&self, object: u32, header: &Header) -> i64 {
         if header.is_immortal() {
             return 0;
         }
