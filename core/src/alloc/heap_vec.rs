@@ -73,6 +73,11 @@ impl<T> HeapVec<T> {
         }
     }
 
+    /// The first place, without a reference to any item.
+    pub(crate) fn first_place(&self) -> *mut T {
+        self.start().as_ptr()
+    }
+
     /// Sets the capacity exactly (never below the length).
     ///
     /// # Errors

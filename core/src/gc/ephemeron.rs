@@ -75,7 +75,7 @@ impl<K: Trace, T: Trace> Ephemeron<K, T> {
             call: None,
         };
         // SAFETY: the handle keeps the key alive.
-        let pair = unsafe { weak::hooked(key.header(), hook) }?;
+        let pair = unsafe { weak::hooked(key.header(), hook, weak::Hash::Unknown) }?;
         Gc::set_tracked(key, true);
         Ok(Ephemeron {
             pair,

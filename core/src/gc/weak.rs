@@ -30,12 +30,31 @@ pub trait Callback: Trace {
     /// Runs once, after every weak reference to the referent is dead. It
     /// cannot resurrect. A panic is recorded and stops nothing.
     fn call(&self, heap: &Heap);
+
+    /// The same, told which weak reference died: what the heap calls.
+    fn call_for(&self, reference: &GcAny, heap: &Heap) {
+        let _ = reference;
+        self.call(heap);
+    }
 }
 
 pub(crate) struct Hook {
     pub(crate) object: GcAny,
     /// How the object is called; `None` for the value of an ephemeron.
-    pub(crate) call: Option<fn(&GcAny, &Heap)>,
+    pub(crate) call: Option<HookFn>,
+}
+
+/// Calls the object of a hook for a reference.
+pub(crate) type HookFn = fn(&GcAny, &GcAny, &Heap);
+
+/// What is known of a weak reference as a key.
+#[derive(Clone, Copy)]
+pub(crate) enum Hash {
+    Unknown,
+    /// The referent's hash, kept when that is gone.
+    Known(u64),
+    /// A proxy has none.
+    Proxy,
 }
 
 /// The weak reference as an object of the heap.
@@ -45,7 +64,10 @@ pub(crate) struct WeakBox {
     next: Cell<*const Header>,
     /// Written once, by [`WeakBox::take_value`].
     hook: Cell<Option<Hook>>,
+    hash: Cell<Hash>,
 }
+
+const _: () = assert!(size_of::<GcBox<WeakBox>>() == 64);
 
 // SAFETY: callback or value is the one owned edge; the target is not owned.
 unsafe impl Trace for WeakBox {
@@ -162,25 +184,11 @@ impl<T: Trace> Gc<T> {
     /// When the heap has no room.
     #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn try_downgrade(&self) -> Result<Weak<T>, AllocError> {
-        // SAFETY: a handle keeps object and core alive. No collection happens
-        // between looking for the shared reference and linking a new one.
-        unsafe {
-            let core = &*core_of(self.header());
-            let head = first_of(core, self.header());
-            if let Some(head) = head.as_ref()
-                && box_of(head).hook().is_none()
-                && !head.is_vacant()
-            {
-                retain(head);
-                return Ok(Weak::wrap(head));
-            }
-            let reference = core.alloc_quietly(WeakBox::new(None))?;
-            link(core, &reference, self.header(), ptr::null());
-            Ok(Weak {
-                reference,
-                target: PhantomData,
-            })
-        }
+        Ok(Weak {
+            // SAFETY: a handle keeps the object alive.
+            reference: unsafe { shared(self.header(), Hash::Unknown) }?,
+            target: PhantomData,
+        })
     }
 
     /// A weak reference that calls back when the object dies; never shared.
@@ -199,17 +207,10 @@ impl<T: Trace> Gc<T> {
     /// When the heap has no room; the callback's handle is dropped.
     #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn try_downgrade_with<C: Callback>(&self, callback: Gc<C>) -> Result<Weak<T>, AllocError> {
-        let hook = Hook {
-            object: Gc::erase(callback),
-            call: Some(|object, heap| {
-                if let Some(callback) = object.downcast_ref::<C>() {
-                    callback.call(heap);
-                }
-            }),
-        };
+        let hook = Hook::calling(callback);
         Ok(Weak {
             // SAFETY: a handle keeps the object alive.
-            reference: unsafe { hooked(self.header(), hook) }?,
+            reference: unsafe { hooked(self.header(), hook, Hash::Unknown) }?,
             target: PhantomData,
         })
     }
@@ -217,34 +218,15 @@ impl<T: Trace> Gc<T> {
     /// Weak references to the object, of all kinds.
     pub fn weak_count(this: &Self) -> usize {
         // SAFETY: a handle keeps object, core and list alive.
-        unsafe {
-            let core = &*core_of(this.header());
-            let mut count = 0;
-            let mut next = first_of(core, this.header());
-            while let Some(header) = next.as_ref() {
-                count += 1;
-                next = box_of(header).next.get();
-            }
-            count
-        }
+        unsafe { boxes_of(&*core_of(this.header()), this.header()) }.len()
     }
 }
 
 impl<T: Trace> Weak<T> {
-    /// # Safety
-    /// 1. `header` belongs to a `WeakBox` on a `T`; one count is given up.
-    unsafe fn wrap(header: *const Header) -> Weak<T> {
-        Weak {
-            // SAFETY: duty 1.
-            reference: unsafe { Gc::from_header(header) },
-            target: PhantomData,
-        }
-    }
-
     /// A reference to an object under construction.
     #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub(crate) fn to_unborn(core: &HeapCore, header: *const Header) -> Result<Weak<T>, AllocError> {
-        let reference = core.alloc_quietly(WeakBox::new(None))?;
+        let reference = core.alloc_quietly(WeakBox::new(None, Hash::Unknown))?;
         // SAFETY: the block is taken and of this heap.
         unsafe { link(core, &reference, header, ptr::null()) };
         Ok(Weak {
@@ -254,34 +236,105 @@ impl<T: Trace> Weak<T> {
     }
 }
 
-/// A reference of its own to an object: never shared, behind the shared one.
+impl Hook {
+    /// A hook that calls back.
+    pub(crate) fn calling<C: Callback>(callback: Gc<C>) -> Hook {
+        Hook {
+            object: Gc::erase(callback),
+            call: Some(|object, reference, heap| {
+                if let Some(callback) = object.downcast_ref::<C>() {
+                    callback.call_for(reference, heap);
+                }
+            }),
+        }
+    }
+}
+
+/// The reference without a callback that an object's users share: a plain one,
+/// or the proxy, made when there is none yet. They stand in front of the others.
 ///
 /// # Safety
 /// 1. `target` is a live object.
 #[cfg_attr(feature = "tracemalloc", track_caller)]
-pub(crate) unsafe fn hooked(target: *const Header, hook: Hook) -> Result<Gc<WeakBox>, AllocError> {
+pub(crate) unsafe fn shared(target: *const Header, kind: Hash) -> Result<Gc<WeakBox>, AllocError> {
+    // SAFETY: duty 1: object and core are alive. No collection happens between
+    // looking for the shared reference and linking a new one.
+    unsafe {
+        let core = &*core_of(target);
+        let mut last = ptr::null();
+        let mut next = first_of(core, target);
+        while let Some(header) = next.as_ref() {
+            let this = box_of(header);
+            if this.hook().is_some() {
+                break;
+            }
+            let alike = this.is_proxy() == matches!(kind, Hash::Proxy);
+            if alike && !header.is_vacant() {
+                retain(header);
+                return Ok(Gc::from_header(header));
+            }
+            last = next;
+            next = this.next.get();
+        }
+        let reference = core.alloc_quietly(WeakBox::new(None, kind))?;
+        let after = if matches!(kind, Hash::Proxy) {
+            last
+        } else {
+            ptr::null()
+        };
+        link(core, &reference, target, after);
+        Ok(reference)
+    }
+}
+
+/// A reference of its own to an object: behind the shared ones, in front of
+/// older ones.
+///
+/// # Safety
+/// 1. `target` is a live object.
+#[cfg_attr(feature = "tracemalloc", track_caller)]
+pub(crate) unsafe fn hooked(
+    target: *const Header,
+    hook: Hook,
+    kind: Hash,
+) -> Result<Gc<WeakBox>, AllocError> {
     // SAFETY: duty 1: the object's core is alive.
     unsafe {
         let core = &*core_of(target);
-        let reference = core.alloc_quietly(WeakBox::new(Some(hook)))?;
-        let head = first_of(core, target);
-        let shared = head
-            .as_ref()
-            .filter(|head| box_of(*head).hook().is_none())
-            .map_or(ptr::null(), ptr::from_ref);
-        link(core, &reference, target, shared);
+        let reference = core.alloc_quietly(WeakBox::new(Some(hook), kind))?;
+        let mut last = ptr::null();
+        let mut next = first_of(core, target);
+        while !next.is_null() && box_of(next).hook().is_none() {
+            last = next;
+            next = box_of(next).next.get();
+        }
+        link(core, &reference, target, last);
         Ok(reference)
     }
 }
 
 impl WeakBox {
-    fn new(hook: Option<Hook>) -> WeakBox {
+    fn new(hook: Option<Hook>, hash: Hash) -> WeakBox {
         WeakBox {
             target: Cell::new(ptr::null()),
             previous: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
             hook: Cell::new(hook),
+            hash: Cell::new(hash),
         }
+    }
+
+    /// Whether it is a proxy.
+    pub(crate) fn is_proxy(&self) -> bool {
+        matches!(self.hash.get(), Hash::Proxy)
+    }
+
+    pub(crate) fn hash(&self) -> Hash {
+        self.hash.get()
+    }
+
+    pub(crate) fn remember_hash(&self, hash: u64) {
+        self.hash.set(Hash::Known(hash));
     }
 
     /// The callback or value. The reference ends before the box's value is
@@ -532,7 +585,9 @@ pub(crate) fn call_back(core: &HeapCore, callers: Vec<GcAny>) {
             && let Some(call) = hook.call
         {
             let info = hook.object.type_info();
-            guarded(core, "weak callback", info, || call(&hook.object, &heap));
+            guarded(core, "weak callback", info, || {
+                call(&hook.object, &caller, &heap);
+            });
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
 
+use super::Heap;
 use super::builder::{HeapBuilder, Mode};
 use super::errors::{AllocError, HeapError};
 use super::records::{GenerationStats, Records};
@@ -160,6 +161,10 @@ impl HeapCore {
     /// may make new handles meanwhile; the heap then stays open.
     fn close(&self) {
         self.closing.set(true);
+        if !self.objects.finalizers.is_empty() {
+            let heap = Heap::from_core(NonNull::from(self));
+            self.objects.finalizers.exit(&heap);
+        }
         self.collect_quietly(2);
         self.closing.set(false);
         if self.handles.get() > 1 {

@@ -12,14 +12,20 @@ pub(crate) fn mix(state: u64, word: u64) -> u64 {
 
 /// The hash of a text, never 0.
 pub(crate) fn of_text(text: &str) -> u32 {
-    let mut state = (text.len() as u64).wrapping_mul(SECOND);
-    let mut chunks = text.as_bytes().chunks_exact(8);
+    let state = of_bytes(text.as_bytes());
+    let folded = (state ^ (state >> 32)) as u32;
+    folded.max(1)
+}
+
+/// The hash of bytes.
+#[inline]
+pub(crate) fn of_bytes(bytes: &[u8]) -> u64 {
+    let mut state = (bytes.len() as u64).wrapping_mul(SECOND);
+    let mut chunks = bytes.chunks_exact(8);
     for chunk in &mut chunks {
         state = mix(state, word_of(chunk));
     }
-    state = mix(state, word_of(chunks.remainder()));
-    let folded = (state ^ (state >> 32)) as u32;
-    folded.max(1)
+    mix(state, word_of(chunks.remainder()))
 }
 
 fn word_of(bytes: &[u8]) -> u64 {

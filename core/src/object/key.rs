@@ -27,6 +27,9 @@ fn equal_atoms(a: &Value, b: &Value) -> bool {
     if a.is_kind(Kind::Str) && b.is_kind(Kind::Str) {
         return a.as_str() == b.as_str();
     }
+    if a.is_kind(Kind::Other) && b.is_kind(Kind::Other) {
+        return equal_opaque(a, b);
+    }
     match (whole(a), whole(b)) {
         (Some(a), Some(b)) => a == b,
         (Some(int), None) => b.as_float().is_some_and(|float| same_number(int, float)),
@@ -73,6 +76,7 @@ pub(crate) fn compare(stored: &Value, wanted: &Value) -> Match {
 
 fn asks(value: &Value) -> bool {
     value.is_kind(Kind::Tuple)
+        || value.is_kind(Kind::WeakRef)
         || value
             .as_instance()
             .is_some_and(|instance| instance.class().equality().is_some())
@@ -115,7 +119,55 @@ fn hash_of_item(value: &Value) -> u64 {
     {
         return hook(&instance);
     }
+    if let Some(weak) = value.as_weakref()
+        && let Ok(hash) = weak.hash()
+    {
+        return hash;
+    }
+    if let Some(hash) = hash_of_opaque(value) {
+        return hash;
+    }
     hash::of_address(value.bits())
+}
+
+/// The hash of a type that has no kind of its own.
+fn hash_of_opaque(value: &Value) -> Option<u64> {
+    if let Some(bytes) = value.as_bytes() {
+        return Some(hash::of_bytes(bytes.as_slice()));
+    }
+    if let Some(method) = value.as_bound_method() {
+        let function = Gc::address(method.function());
+        let this = value_address(method.this());
+        return Some(hash::mix(hash::of_address(function), this));
+    }
+    let view = value.as_memory_view()?;
+    view.hash().ok()
+}
+
+fn value_address(value: &Value) -> u64 {
+    hash::of_address(value.bits())
+}
+
+/// Equality of two objects of a type that has no kind of its own.
+#[inline(never)]
+fn equal_opaque(a: &Value, b: &Value) -> bool {
+    if let (Some(a), Some(b)) = (a.as_bytes(), b.as_bytes()) {
+        return a.as_slice() == b.as_slice();
+    }
+    if let (Some(a), Some(b)) = (a.as_bound_method(), b.as_bound_method()) {
+        return Gc::ptr_eq(a.function(), b.function()) && a.this().is(b.this());
+    }
+    super::buffer::equal(a, b).unwrap_or(false)
+}
+
+/// Python's hash of any value, which runs the hooks of instances.
+pub fn hash_value(value: &Value) -> u64 {
+    hash_of(value)
+}
+
+/// Python's `==` of two values as keys, which runs the hooks of instances.
+pub fn equal_values(a: &Value, b: &Value) -> bool {
+    equal(a, b)
 }
 
 /// Mixes the items with marks where tuples begin and end, so that equal
@@ -169,8 +221,23 @@ fn equal_items(a: &Value, b: &Value, open: &mut Vec<(Gc<Tuple>, Gc<Tuple>, usize
                 true
             }
             (Some(_), Some(_)) => false,
+            _ if a.is_kind(Kind::WeakRef) && b.is_kind(Kind::WeakRef) => {
+                equal_referents(a, b, open)
+            }
             _ => asked(a, b).or_else(|| asked(b, a)).unwrap_or(false),
         },
+    }
+}
+
+/// Weak references are equal when both referents live and are; dead ones are
+/// equal to themselves alone.
+fn equal_referents(a: &Value, b: &Value, open: &mut Vec<(Gc<Tuple>, Gc<Tuple>, usize)>) -> bool {
+    let referent = |value: &Value| value.as_weakref()?.upgrade();
+    match (referent(a), referent(b)) {
+        // A reference to a reference is not followed further: identity.
+        (Some(a), Some(b)) if a.is_kind(Kind::WeakRef) || b.is_kind(Kind::WeakRef) => a.is(&b),
+        (Some(a), Some(b)) => equal_items(&a, &b, open),
+        _ => false,
     }
 }
 

@@ -9,8 +9,11 @@
 //! | `value`, `borrowed` | the tagged word, and handles lent from it |
 //! | `section` | the cell behind mutable objects, and its one rule |
 //! | `block` | objects with more in their block than their Rust type |
-//! | `number`, `str`, `list`, `tuple`, `function`, `weakref` | a type each |
-//! | `dict` | compact ordered table |
+//! | `number`, `str`, `list`, `tuple`, `function`, `method`, `weakref` | a type or two each |
+//! | `dict`, `set` | compact ordered table |
+//! | `buffer` | bytes, bytearray, memoryview |
+//! | `weak` | weak dictionaries and set, finalizers |
+//! | `opaque` | types without a kind of their own in a value's word |
 //! | `hash`, `key` | hash and equality of keys |
 //! | `class`, `instance` | slots, inline values under shared names, dicts |
 //! | `generator` | frames |
@@ -22,6 +25,7 @@
 
 mod block;
 mod borrowed;
+mod buffer;
 mod class;
 mod dict;
 mod function;
@@ -30,28 +34,38 @@ mod hash;
 mod instance;
 mod key;
 mod list;
+mod method;
 mod number;
+mod opaque;
 pub(crate) mod runtime;
 mod section;
+mod set;
 mod str;
 mod tuple;
 mod value;
+mod weak;
 mod weakref;
 
 use std::any::TypeId;
 
 pub use borrowed::{Borrowed, BorrowedAny};
+pub use buffer::{BufferError, BufferExport, ByteArray, Bytes, Format, MemoryView};
 pub use class::{Class, ClassBuilder, ClassError, Form, MAX_SHARED_NAMES};
 pub use dict::Dict;
 pub use function::{Call, Function, NativeFn};
 pub use generator::{Frame, Generator, GeneratorError, Step};
 pub use instance::{AttributeError, Instance};
+pub use key::{equal_values, hash_value};
 pub use list::List;
+pub use method::{BoundMethod, ClosureCell, WeakMethod};
 pub use number::{Float, Int};
+pub use set::Set;
 pub use str::Str;
 pub use tuple::Tuple;
 pub use value::Value;
-pub use weakref::WeakRef;
+pub(crate) use weak::FinalizerTable;
+pub use weak::{Detached, Finalizer, WeakIter, WeakKeyDictionary, WeakSet, WeakValueDictionary};
+pub use weakref::{WeakError, WeakProxy, WeakRef, weakref_count, weakrefs};
 
 use self::value::Kind;
 use crate::alloc::page::describe;
@@ -76,6 +90,7 @@ pub fn size_of(value: &Value) -> usize {
                 .as_instance()
                 .map_or(0, |instance| instance.size_bytes());
         }
+        Some(Kind::Other) => opaque::buffer_bytes(value),
         _ => 0,
     };
     object.size() + buffers

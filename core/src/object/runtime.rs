@@ -1,4 +1,5 @@
-//! What the object model keeps per heap: the table of interned strings.
+//! What the object model keeps per heap: the tables of interned strings and of
+//! living finalizers.
 //!
 //! Invariant **uncounted**: the table holds no count. A member is removed by
 //! the death of its string, before the block is freed; a member with count 0
@@ -7,7 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
 
-use super::Str;
+use super::{FinalizerTable, Str};
 use crate::gc::handle::{Gc, retain};
 use crate::gc::header::Header;
 
@@ -15,6 +16,7 @@ use crate::gc::header::Header;
 #[derive(Default)]
 pub(crate) struct ObjectRuntime {
     pub(crate) interned: Interned,
+    pub(crate) finalizers: FinalizerTable,
 }
 
 /// Open addressing with linear probing; a removal closes the gap, so there

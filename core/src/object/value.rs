@@ -256,7 +256,7 @@ impl Value {
 
     /// A borrowed handle, if the value is an object of `kind`.
     #[inline]
-    fn borrow<T: Trace>(&self, kind: Kind) -> Option<Borrowed<'_, T>> {
+    pub(super) fn borrow<T: Trace>(&self, kind: Kind) -> Option<Borrowed<'_, T>> {
         if !self.is_kind(kind) {
             return None;
         }
@@ -324,7 +324,7 @@ impl Value {
             None if self.bits() & INT_MASK == INT => "int",
             None if self.is_none() => "NoneType",
             None => "bool",
-            Some(Kind::Other) => "object",
+            Some(Kind::Other) => super::opaque::name_of(self),
             Some(Kind::Str) => "str",
             Some(Kind::List) => "list",
             Some(Kind::Tuple) => "tuple",
@@ -333,10 +333,25 @@ impl Value {
             Some(Kind::Int) => "int",
             Some(Kind::Generator) => "generator",
             Some(Kind::Class) => "type",
+            Some(Kind::WeakRef) if self.as_weak_proxy().is_some() => "weakproxy",
             Some(Kind::WeakRef) => "weakref",
             Some(Kind::Function) => "function",
             // SAFETY: the kind says so; the instance keeps its class alive.
             Some(Kind::Instance) => unsafe { Instance::class_name_of(self.header()) },
+        }
+    }
+
+    /// Python's `bool(value)`: false for None, False, zero and what is empty.
+    pub fn is_true(&self) -> bool {
+        match self.kind() {
+            None => !self.is_none() && self.as_bool() != Some(false) && self.as_int() != Some(0),
+            Some(Kind::Str) => self.as_str() != Some(""),
+            Some(Kind::List) => self.as_list().is_some_and(|list| !list.is_empty()),
+            Some(Kind::Tuple) => self.as_tuple().is_some_and(|tuple| !tuple.is_empty()),
+            Some(Kind::Dict) => self.as_dict().is_some_and(|dict| !dict.is_empty()),
+            Some(Kind::Float) => self.as_float() != Some(0.0),
+            Some(Kind::Other) => !super::opaque::is_empty(self),
+            Some(_) => true,
         }
     }
 

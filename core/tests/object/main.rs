@@ -5,13 +5,17 @@
 
 use exuvia_core::{Heap, HeapBuilder, Mode};
 
+mod buffer;
 mod class;
 mod deep;
 mod dict;
 mod generator;
 mod list;
+mod method;
+mod set;
 mod text;
 mod value;
+mod weak;
 
 fn builder() -> HeapBuilder {
     let mode = match std::env::var("EXUVIA_TEST_MODE").as_deref() {

@@ -271,6 +271,71 @@ impl Dict {
     }
 }
 
+impl Dict {
+    /// Stores `value` under `key`; `track` sees what comes in, before it does.
+    #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
+    fn store(
+        &self,
+        heap: &Heap,
+        key: Value,
+        value: Value,
+        track: impl Fn(&Value),
+    ) -> Result<Option<Value>, AllocError> {
+        let hash = key::hash_of(&key);
+        if let Some(found) = self.find(&key, hash) {
+            track(&value);
+            // SAFETY: short section: the values change places.
+            let old = unsafe { self.table.enter(|table| table.replace(found.entry, value)) };
+            return Ok(Some(old));
+        }
+        // SAFETY: short section: reads.
+        if unsafe { self.table.enter(|table| table.must_grow(&key)) } {
+            self.grow_for(heap, &key)?;
+        }
+        track(&key);
+        track(&value);
+        // SAFETY: short section: there is room, nothing is dropped.
+        unsafe { self.table.enter(|table| table.append(hash, key, value)) };
+        Ok(None)
+    }
+
+    /// A dict that is part of another object, which is tracked.
+    pub(super) fn embedded() -> Dict {
+        Dict {
+            table: Section::new(Table::new()),
+        }
+    }
+
+    /// [`Gc::<Dict>::try_insert`] for an embedded dict.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
+    pub(super) fn put(
+        &self,
+        heap: &Heap,
+        key: Value,
+        value: Value,
+    ) -> Result<Option<Value>, AllocError> {
+        self.store(heap, key, value, |_| ())
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
+    fn grow_for(&self, heap: &Heap, key: &Value) -> Result<(), AllocError> {
+        let _behalf = heap.core().tracer.on_behalf();
+        // SAFETY: short section: a buffer is taken, which never collects, and
+        // entries move; the old table is empty when it is dropped.
+        unsafe {
+            self.table.enter(|table| {
+                let mut grown = table.grown(heap, key)?;
+                grown.take_entries(table);
+                *table = grown;
+                Ok(())
+            })
+        }
+    }
+}
+
 /// What may have to turn tracking on: it needs the handle.
 impl Gc<Dict> {
     /// Stores `value` under `key` and returns the value it replaces. An equal
@@ -299,39 +364,7 @@ impl Gc<Dict> {
         key: Value,
         value: Value,
     ) -> Result<Option<Value>, AllocError> {
-        let hash = key::hash_of(&key);
-        if let Some(found) = self.find(&key, hash) {
-            self.track_for(&value);
-            // SAFETY: short section: the values change places.
-            let old = unsafe { self.table.enter(|table| table.replace(found.entry, value)) };
-            return Ok(Some(old));
-        }
-        // SAFETY: short section: reads.
-        if unsafe { self.table.enter(|table| table.must_grow(&key)) } {
-            self.grow_for(heap, &key)?;
-        }
-        self.track_for(&key);
-        self.track_for(&value);
-        // SAFETY: short section: there is room, nothing is dropped.
-        unsafe { self.table.enter(|table| table.append(hash, key, value)) };
-        Ok(None)
-    }
-
-    #[cold]
-    #[inline(never)]
-    #[cfg_attr(feature = "tracemalloc", track_caller)]
-    fn grow_for(&self, heap: &Heap, key: &Value) -> Result<(), AllocError> {
-        let _behalf = heap.core().tracer.on_behalf();
-        // SAFETY: short section: a buffer is taken, which never collects, and
-        // entries move; the old table is empty when it is dropped.
-        unsafe {
-            self.table.enter(|table| {
-                let mut grown = table.grown(heap, key)?;
-                grown.take_entries(table);
-                *table = grown;
-                Ok(())
-            })
-        }
+        self.store(heap, key, value, |stored| self.track_for(stored))
     }
 
     #[inline]

@@ -11,6 +11,7 @@ use super::super::block;
 use super::super::class::{Form, Place};
 use super::super::dict::{Dict, MustAsk};
 use super::super::function::Function;
+use super::super::method::BoundMethod;
 use super::super::str::Str;
 use super::super::value::{Kind, Value};
 use super::{Instance, order};
@@ -324,6 +325,20 @@ impl Gc<Instance> {
         self.get_attr(name)
             .or_else(|| self.class().method(name).map(Value::from))
             .ok_or_else(|| self.no_attribute(name))
+    }
+
+    /// A method of the class, bound to the instance: a new object each time.
+    ///
+    /// # Errors
+    /// When the class and its bases have no method of this name.
+    ///
+    /// # Panics
+    /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
+    pub fn bind(&self, heap: &Heap, name: &Gc<Str>) -> Result<Gc<BoundMethod>, AttributeError> {
+        let method = self.class().method(name).cloned();
+        let method = method.ok_or_else(|| self.no_attribute(name))?;
+        Ok(BoundMethod::new(heap, Value::from(self), method))
     }
 
     /// Calls a method.
