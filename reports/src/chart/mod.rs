@@ -6,6 +6,7 @@
 //!   scale                     ranges from the data, round ticks
 //!   canvas                    logical pixels and data planes; refuses what does not fit
 //!   backend, theme            plotters' elements as SVG with a CSS class per role
+//! Chain                       a path of references as a small graph
 //! Delta                       the small bar inside a table cell
 //! ```
 //!
@@ -18,6 +19,7 @@ mod axis;
 mod backend;
 mod bars;
 mod canvas;
+mod chain;
 mod curves;
 mod delta;
 mod error;
@@ -32,6 +34,7 @@ use canvas::Canvas;
 
 pub use bars::{Bar, Bars};
 pub use canvas::WIDTH;
+pub use chain::{Chain, Link};
 pub use curves::{Curve, Curves, Point};
 pub use delta::Delta;
 pub use error::ChartError;

@@ -31,6 +31,9 @@ pub fn percent(change: f64) -> String {
     if change == 0.0 {
         return "0 %".to_owned();
     }
+    if change >= 1e6 {
+        return format!("×{:.2e}", change + 1.0);
+    }
     if change >= 9.0 {
         return format!("×{}", significant(change + 1.0, 3));
     }
@@ -214,6 +217,7 @@ mod tests {
             (-0.0099, "−0.99 %"),
             (1.0546, "+105 %"),
             (11.34, "×12.3"),
+            (1.5e18, "×1.50e18"),
             (-0.999_99, "−99.9 %"),
             (-1.0, "−100 %"),
             (1e-6, "+0.0001 %"),

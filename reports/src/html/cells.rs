@@ -15,6 +15,16 @@ pub(super) const PEAK: [&str; 2] = ["heap/peak_bytes.system", "heap/peak_footpri
 pub(super) const BLOCKS: [&str; 1] = ["heap/total_blocks.system"];
 pub(super) const TIME: &str = "time/ns_per_op";
 
+/// What a column is sorted by: the change where there is one, else the value.
+pub(super) fn key(case: &Case<'_>, metrics: &[&str]) -> Option<String> {
+    let row = metrics.iter().find_map(|m| case.row(m));
+    let change = row.and_then(|r| r.change);
+    let value = || metrics.iter().find_map(|m| case.head.get(m)?.measured());
+    let against = case.rows.iter().any(|r| r.base.is_some());
+    let number = if against { change } else { value() };
+    number.map(|n| n.to_string())
+}
+
 /// Which metric decided, when the table has no column that shows it.
 pub(super) fn because(case: &Case<'_>, verdict: RowVerdict) -> Markup {
     let shown = |m: &str| m == INSTRUCTIONS || PEAK.contains(&m) || BLOCKS.contains(&m);

@@ -88,7 +88,7 @@ fn table(model: &Model<'_>) -> Markup {
         .collect();
     let base = model.base.map(lines);
     html! {
-        div .scroll tabindex="0" role="region" aria-label="Environment" {
+        div .scroll tabindex="0" role="group" aria-label="Environment" {
             table .plain {
                 thead {
                     tr {

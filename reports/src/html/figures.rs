@@ -63,7 +63,7 @@ impl Figures {
 
 fn values(title: &str, table: &DataTable) -> Markup {
     html! {
-        div .scroll tabindex="0" role="region" aria-label=(title) {
+        div .scroll tabindex="0" role="group" aria-label=(title) {
             table .plain {
                 caption { bdi { (title) } }
                 thead { tr { @for name in &table.columns { th scope="col" { (name) } } } }

@@ -67,7 +67,7 @@ impl<'a> Model<'a> {
         for workload in &mut workloads {
             workload.order_cases();
         }
-        let colours = assign_colours(&workloads);
+        let colours = assign_colours(head, &workloads);
         Model {
             head,
             base,
@@ -254,25 +254,35 @@ fn variant_names<'a>(head: &'a Record, info: Option<&'a WorkloadInfo>, id: &str)
     names
 }
 
-/// One colour per variant name. A name prefers the colour its letters give it, so that it keeps it
-/// when others come and go, and moves on only when a variant of the same workload has it.
-fn assign_colours<'a>(workloads: &[Workload<'a>]) -> BTreeMap<&'a str, usize> {
-    let names: BTreeSet<&'a str> = workloads
+/// One colour per variant name. A name wishes for its place among the variants of the first workload (by
+/// name) that declares it, so that it keeps its colour from run to run and whatever part of the suite is
+/// measured, and moves on only when a variant of the same workload has it.
+fn assign_colours<'a>(head: &'a Record, workloads: &[Workload<'a>]) -> BTreeMap<&'a str, usize> {
+    let mut groups: BTreeMap<&'a str, Vec<&'a str>> = head
+        .workloads
         .iter()
-        .flat_map(|w| w.variants.iter().copied())
+        .map(|w| {
+            (
+                w.id.as_str(),
+                w.variants.iter().map(String::as_str).collect(),
+            )
+        })
         .collect();
+    for workload in workloads {
+        groups.insert(workload.id, workload.variants.clone());
+    }
     let mut colours: BTreeMap<&'a str, usize> = BTreeMap::new();
-    for name in names {
-        let mates = workloads.iter().filter(|w| w.variants.contains(&name));
-        let taken: BTreeSet<usize> = mates
-            .flat_map(|w| &w.variants)
-            .filter_map(|v| colours.get(v).copied())
-            .collect();
-        let wish = usize::from(anchor::hash(name).to_le_bytes()[0]) % SERIES;
-        let colour = (0..SERIES)
-            .map(|i| (wish + i) % SERIES)
-            .find(|c| !taken.contains(c));
-        colours.insert(name, colour.unwrap_or(wish));
+    for variants in groups.values() {
+        for (place, name) in variants.iter().enumerate() {
+            if colours.contains_key(name) {
+                continue;
+            }
+            let mates = groups.values().filter(|g| g.contains(name)).flatten();
+            let taken: BTreeSet<usize> = mates.filter_map(|v| colours.get(v).copied()).collect();
+            let mut wishes = (0..SERIES).map(|i| (place + i) % SERIES);
+            let colour = wishes.find(|c| !taken.contains(c));
+            colours.insert(name, colour.unwrap_or(place % SERIES));
+        }
     }
     colours
 }

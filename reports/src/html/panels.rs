@@ -14,6 +14,15 @@ type Params = BTreeMap<String, u64>;
 /// Two values closer than this are called equal in a caption.
 const SAME: f64 = 1.005;
 
+/// Metrics of the collector's phases begin like this.
+const PHASE: &str = "instructions/ir.";
+
+/// A measure that grows with a smaller power of the size hardly depends on it.
+const NEARLY_FLAT: f64 = 0.05;
+
+/// A collector that takes less than this share of the instructions has no chart of its own.
+const WORTH_SHOWING: f64 = 0.02;
+
 /// Bars for the measures that matter.
 pub(super) fn bar_charts(model: &Model<'_>, workload: &Workload<'_>) -> Vec<Box<dyn Chart>> {
     let mut charts: Vec<Box<dyn Chart>> = Vec::new();
@@ -23,6 +32,7 @@ pub(super) fn bar_charts(model: &Model<'_>, workload: &Workload<'_>) -> Vec<Box<
                 .extend(bars(model, workload, metric, part).map(|c| Box::new(c) as Box<dyn Chart>));
         }
     }
+    charts.extend(collector(model, workload).map(|c| Box::new(c) as Box<dyn Chart>));
     charts
 }
 
@@ -197,35 +207,115 @@ fn sample_unit(cases: &[&Case<'_>], metric: &str) -> String {
     measured.map(|m| m.unit.clone()).unwrap_or_default()
 }
 
-/// What the bars say: the largest against the smallest, in one ratio.
+/// What the bars say: the measure and the largest against the smallest.
 fn finding(metric: &str, bars: &[Bar], sample: &Measurement) -> String {
     let name = words::metric(metric);
-    let value = |b: &Bar| b.value.as_ref().ok().copied();
-    let mut known: Vec<(&str, f64)> = bars
-        .iter()
-        .filter_map(|b| Some((b.name.as_str(), value(b)?)))
-        .collect();
-    known.sort_by(|a, b| a.1.total_cmp(&b.1));
-    match known.as_slice() {
-        [] => name,
-        [(_, v)] => format!("{name}: {}", words::show(*v, &sample.unit)),
-        [(_, low), .., (_, high)] if *low == *high => format!("{name}: the same for all"),
-        [(_, low), .., (_, high)] if *low > 0.0 && high / low < SAME => {
-            format!(
-                "{name}: all within {}\u{a0}%",
-                words::number((high / low - 1.0) * 100.0)
-            )
-        }
-        [(least, low), .., (most, high)] if *low > 0.0 => {
-            format!("{name}: {most} {}× {least}", words::number(high / low))
-        }
-        [(least, _), .., (most, high)] => {
-            format!(
-                "{name}: {most} {}, {least} none",
-                words::show(*high, &sample.unit)
-            )
-        }
+    match contrast_in_words(bars, sample) {
+        Some(said) => format!("{name}: {said}"),
+        None => name,
     }
+}
+
+/// The largest against the smallest in one ratio; estimates whose intervals touch do not differ.
+fn contrast_in_words(bars: &[Bar], sample: &Measurement) -> Option<String> {
+    let value = |b: &Bar| b.value.as_ref().ok().copied();
+    let mut known: Vec<(&Bar, f64)> = bars.iter().filter_map(|b| Some((b, value(b)?))).collect();
+    known.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let (&(least, low), &(most, high)) = (known.first()?, known.last()?);
+    Some(if known.len() == 1 {
+        words::show(low, &sample.unit)
+    } else if low == high {
+        "the same for all".to_owned()
+    } else if touch(least, most) {
+        "no difference beyond the noise".to_owned()
+    } else if low > 0.0 && high / low < SAME {
+        let percent = words::number((high / low - 1.0) * 100.0);
+        format!("all within {percent}\u{a0}%")
+    } else if low > 0.0 {
+        format!(
+            "{} {}× {}",
+            most.name,
+            words::number(high / low),
+            least.name
+        )
+    } else {
+        let high = words::show(high, &sample.unit);
+        format!("{} {high}, {} none", most.name, least.name)
+    })
+}
+
+/// Whether the intervals of two estimates have a value in common; exact counts never do.
+fn touch(a: &Bar, b: &Bar) -> bool {
+    a.interval
+        .zip(b.interval)
+        .is_some_and(|((a_low, a_high), (b_low, b_high))| a_low <= b_high && b_low <= a_high)
+}
+
+/// The answer of a workload in three measures: name of the measure, and what its variants say.
+pub(super) fn answers(model: &Model<'_>, workload: &Workload<'_>) -> [Option<(String, String)>; 3] {
+    let named = measures(workload);
+    let memory = named.iter().copied().find(|m| unit(workload, m) == "B");
+    [memory, Some("instructions/ir"), Some("time/ns_per_op")].map(|metric| {
+        let bars = bars(model, workload, metric?, &workload.variants)?;
+        let sample = workload
+            .cases
+            .iter()
+            .find_map(|c| c.head.get(metric?).filter(|m| m.measured().is_some()))?;
+        Some((
+            words::metric(metric?),
+            contrast_in_words(&bars.bars, sample)?,
+        ))
+    })
+}
+
+/// Instructions spent in the phases of the collector, where the variants differ in it.
+fn collector(model: &Model<'_>, workload: &Workload<'_>) -> Option<Bars> {
+    let params = widest(workload, "instructions/ir")?;
+    let spent = |case: &Case<'_>| -> Option<(f64, f64)> {
+        let all = case.head.get("instructions/ir")?.measured()?;
+        let phases = case.head.iter().filter(|(name, _)| name.starts_with(PHASE));
+        let sum = phases.filter_map(|(_, m)| m.measured()).sum();
+        Some((sum, sum / all))
+    };
+    let cases = workload.cases.iter().filter(|c| c.key.params == params);
+    let known: Vec<(&Case<'_>, (f64, f64))> = cases.filter_map(|c| Some((c, spent(c)?))).collect();
+    let most = known
+        .iter()
+        .map(|(_, (_, share))| *share)
+        .fold(0.0, f64::max);
+    let equal = known.windows(2).all(|pair| pair[0].1.0 == pair[1].1.0);
+    if known.len() < 2 || most < WORTH_SHOWING || equal {
+        return None;
+    }
+    let bar = |(case, (sum, _)): &(&Case<'_>, (f64, f64))| Bar {
+        name: case.key.variant.clone(),
+        colour: model.colour(&case.key.variant),
+        value: Ok(*sum),
+        interval: None,
+        base: None,
+    };
+    let bars: Vec<Bar> = known.iter().map(bar).take(SERIES).collect();
+    let sample = known[0].0.head.get("instructions/ir")?;
+    let name = words::metric(words::COLLECTOR);
+    let said = contrast_in_words(&bars, sample)?;
+    let params = words::params(&known[0].0.key);
+    let share = format!(
+        "up to {}\u{a0}% of all instructions",
+        words::number(most * 100.0)
+    );
+    Some(Bars {
+        caption: Caption {
+            title: format!("{name}: {said}"),
+            detail: ["exact count", &share, &params]
+                .map(str::to_owned)
+                .into_iter()
+                .filter(|p| !p.is_empty())
+                .collect::<Vec<_>>()
+                .join(" · "),
+        },
+        unit: sample.unit.clone(),
+        bars,
+    })
 }
 
 /// Statistic, samples, interval and parameters.
@@ -347,17 +437,21 @@ fn growth(metric: &str, axis: &str, curves: &[Curve]) -> String {
     };
     let low = factors.iter().map(|f| f.1).fold(f64::INFINITY, f64::min);
     let high = factors.iter().map(|f| f.1).fold(0.0, f64::max);
-    let range = match (words::number(low), words::number(high)) {
-        (low, high) if low == high => format!("×{high}"),
-        (low, high) => format!("×{low} to ×{high}"),
+    let exponent = |factor: f64| format!("{:.2}", factor.ln() / wide.ln());
+    let power = match (exponent(low), exponent(high)) {
+        (low, high) if low == high => format!("{axis}^{high}"),
+        (low, high) => format!("{axis}^{low} to {axis}^{high}"),
     };
     if high < SAME && low > 1.0 / SAME {
         return format!("{name} does not depend on {axis}");
     }
-    format!(
-        "{name}: {range} while {axis} grows ×{}",
-        words::number(*wide)
-    )
+    if [low, high]
+        .iter()
+        .all(|f| (f.ln() / wide.ln()).abs() < NEARLY_FLAT)
+    {
+        return format!("{name}: hardly depends on {axis}");
+    }
+    format!("{name}: like {power}")
 }
 
 fn curve_detail(sample: &Measurement, fixed: &Params, axis: &str) -> String {

@@ -136,13 +136,11 @@ fn table(model: &Model<'_>, figures: &Figures, entries: &[&Entry<'_, '_>], name:
         table class=(class) role="table" aria-label=(name) {
             thead role="rowgroup" {
                 tr role="row" {
-                    th scope="col" role="columnheader" { "Benchmark" }
-                    @if model.cmp.has_base { th scope="col" role="columnheader" { "Verdict" } }
-                    th .num scope="col" role="columnheader" { "Instructions" }
-                    th .num scope="col" role="columnheader" { "Time" }
-                    th .num scope="col" role="columnheader" { "Peak heap" }
-                    th .num scope="col" role="columnheader" { "Allocations" }
-                    th scope="col" role="columnheader" { "Leaks" }
+                    @for (key, name, is_number) in COLUMNS {
+                        @if model.cmp.has_base || key != "v" {
+                            th .num[is_number] scope="col" role="columnheader" { (sorter(key, name)) }
+                        }
+                    }
                 }
             }
             tbody role="rowgroup" {
@@ -150,6 +148,22 @@ fn table(model: &Model<'_>, figures: &Figures, entries: &[&Entry<'_, '_>], name:
             }
         }
     }
+}
+
+/// Key of the order in the address, name, and whether numbers stand in the column.
+const COLUMNS: [(&str, &str, bool); 7] = [
+    ("b", "Benchmark", false),
+    ("v", "Verdict", false),
+    ("i", "Instructions", true),
+    ("t", "Time", true),
+    ("p", "Peak heap", true),
+    ("a", "Allocations", true),
+    ("l", "Leaks", false),
+];
+
+/// The name of a column; the script turns it into a button that sorts.
+fn sorter(key: &str, name: &str) -> Markup {
+    html! { span .sorter data-s=(key) { (name) } }
 }
 
 /// The largest change of instructions: the full length of every bar in the column.
@@ -182,15 +196,15 @@ fn entry(
             }
             @if model.cmp.has_base {
                 td role="cell" { (words::badge(verdict)) (cells::because(case, verdict)) }
-                td .num role="cell" { (cells::against(case, &[cells::INSTRUCTIONS])) (cells::bar(figures, case, reach)) }
-                td .num .soft role="cell" { (cells::time_against(case)) }
-                td .num role="cell" { (cells::against(case, &cells::PEAK)) }
-                td .num role="cell" { (cells::against(case, &cells::BLOCKS)) }
+                td .num role="cell" data-n=[cells::key(case, &[cells::INSTRUCTIONS])] { (cells::against(case, &[cells::INSTRUCTIONS])) (cells::bar(figures, case, reach)) }
+                td .num .soft role="cell" data-n=[cells::key(case, &[cells::TIME])] { (cells::time_against(case)) }
+                td .num role="cell" data-n=[cells::key(case, &cells::PEAK)] { (cells::against(case, &cells::PEAK)) }
+                td .num role="cell" data-n=[cells::key(case, &cells::BLOCKS)] { (cells::against(case, &cells::BLOCKS)) }
             } @else {
-                td .num role="cell" { (cells::alone(case, &[cells::INSTRUCTIONS])) }
-                td .num role="cell" { (cells::time_alone(case)) }
-                td .num role="cell" { (cells::alone(case, &cells::PEAK)) }
-                td .num role="cell" { (cells::alone(case, &cells::BLOCKS)) }
+                td .num role="cell" data-n=[cells::key(case, &[cells::INSTRUCTIONS])] { (cells::alone(case, &[cells::INSTRUCTIONS])) }
+                td .num role="cell" data-n=[cells::key(case, &[cells::TIME])] { (cells::time_alone(case)) }
+                td .num role="cell" data-n=[cells::key(case, &cells::PEAK)] { (cells::alone(case, &cells::PEAK)) }
+                td .num role="cell" data-n=[cells::key(case, &cells::BLOCKS)] { (cells::alone(case, &cells::BLOCKS)) }
             }
             td role="cell" { (cells::leak(case)) }
         }

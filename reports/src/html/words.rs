@@ -6,6 +6,9 @@ use crate::compare::{Limit, Row, RowVerdict, Verdict};
 use crate::format;
 use crate::record::{CaseKey, LeakFinding, LeakVerdict, Measurement};
 
+/// From here on even an exact count is scaled: nobody reads sixteen digits, and no column holds them.
+const MOST_DIGITS: f64 = 1e15;
+
 /// A metric in words.
 pub(super) fn metric(name: &str) -> String {
     let known = match name {
@@ -21,6 +24,7 @@ pub(super) fn metric(name: &str) -> String {
         "heap/peak_footprint_bytes.pages" => "Peak footprint",
         "heap/live_objects_end.pages" => "Objects left at the end",
         "heap/collections.pages" => "Collections",
+        COLLECTOR => "Instructions in the collector",
         "leaks/verdict" => "Leak verdict",
         "leaks/growth_per_iteration" => "Growth per iteration",
         "leaks/audit_findings" => "Audit findings",
@@ -38,6 +42,9 @@ pub(super) fn metric(name: &str) -> String {
     let tail = name.split_once('/').map_or(name, |(_, tail)| tail);
     capital(&tail.replace('_', " "))
 }
+
+/// Not measured as such: the sum over the phases of the collector.
+pub(super) const COLLECTOR: &str = "instructions/collector";
 
 /// `n = 1,000, width = 4`, empty without parameters.
 pub(super) fn params(key: &CaseKey) -> String {
@@ -61,7 +68,7 @@ pub(super) fn case(key: &CaseKey) -> String {
 
 /// An exact count to its last digit, an estimate in three digits, with the unit.
 pub(super) fn value(value: f64, unit: &str, exact: bool) -> String {
-    if !exact {
+    if !exact || value.abs() >= MOST_DIGITS {
         return show(value, unit);
     }
     let (counted, per) = unit.split_once('/').unwrap_or((unit, ""));

@@ -19,7 +19,7 @@ pub(super) fn render(workload: &Workload<'_>) -> Markup {
     let with_base = cases.iter().any(|c| !c.base_census.is_empty());
     html! {
         @if !cases.is_empty() {
-            h4 { "Heap by type" }
+            h3 { "Heap by type" }
             p .soft { "Live objects at the end of the measured work, by bytes." }
             table .metrics .census role="table" aria-label="Heap by type" {
                 thead role="rowgroup" {

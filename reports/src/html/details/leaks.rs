@@ -2,12 +2,14 @@
 
 use maud::{Markup, html};
 
+use super::super::figures::Figures;
 use super::super::model::{Case, Workload};
 use super::super::words;
+use crate::chart::{Chain, Chart};
 use crate::record::{LeakFinding, LeakVerdict};
 
 /// What the leak detector found, worst first; clean verdicts in one line.
-pub(super) fn render(workload: &Workload<'_>) -> Markup {
+pub(super) fn render(figures: &Figures, workload: &Workload<'_>) -> Markup {
     let all = workload
         .cases
         .iter()
@@ -17,8 +19,8 @@ pub(super) fn render(workload: &Workload<'_>) -> Markup {
     rest.sort_by_key(|(_, finding)| std::cmp::Reverse(finding.verdict));
     html! {
         @if !(clean.is_empty() && rest.is_empty()) {
-            h4 { "Leaks" }
-            @for (case, finding) in &rest { (finding_block(case, finding)) }
+            h3 { "Leaks" }
+            @for (case, finding) in &rest { (finding_block(figures, case, finding)) }
             @if !clean.is_empty() {
                 p .soft {
                     @for (i, (case, finding)) in clean.iter().enumerate() {
@@ -32,7 +34,7 @@ pub(super) fn render(workload: &Workload<'_>) -> Markup {
     }
 }
 
-fn finding_block(case: &Case<'_>, finding: &LeakFinding) -> Markup {
+fn finding_block(figures: &Figures, case: &Case<'_>, finding: &LeakFinding) -> Markup {
     let fields = [
         ("Class", finding.class.as_deref()),
         ("Type", finding.type_name.as_deref()),
@@ -41,6 +43,8 @@ fn finding_block(case: &Case<'_>, finding: &LeakFinding) -> Markup {
         ("Why", finding.reason.as_deref()),
         ("Fingerprint", finding.fingerprint.as_deref()),
     ];
+    let holder = finding.holder.as_deref();
+    let chain = holder.and_then(|path| Chain::read(path, finding.type_name.as_deref()));
     html! {
         div .finding-block {
             p {
@@ -52,6 +56,7 @@ fn finding_block(case: &Case<'_>, finding: &LeakFinding) -> Markup {
                     @if let Some(value) = value { dt { (name) } dd { bdi { (value) } } }
                 }
             }
+            @if let Some(chain) = chain { (figures.gallery(&[vec![Box::new(chain) as Box<dyn Chart>]])) }
         }
     }
 }

@@ -51,8 +51,8 @@ fn fold(model: &Model<'_>, figures: &Figures, workload: &Workload<'_>) -> Markup
                     " · " a href={ "#" (workload.anchor) } { "Link to this workload" }
                 }
                 (notes(workload))
-                (leaks::render(workload))
-                h4 { "Measurements" }
+                (leaks::render(figures, workload))
+                h3 { "Measurements" }
                 (numbers::render(model, workload))
                 (census::render(workload))
                 (timelines::render(model, figures, workload))
@@ -72,7 +72,7 @@ fn notes(workload: &Workload<'_>) -> Markup {
     }
     html! {
         @if !notes.is_empty() {
-            h4 { "Data quality" }
+            h3 { "Data quality" }
             ul .notes {
                 @for (case, note) in merge(notes) { li { bdi { (case) } ": " (note) } }
             }
@@ -127,7 +127,7 @@ fn commands(model: &Model<'_>, workload: &Workload<'_>) -> Markup {
         _ => "",
     };
     html! {
-        h4 { "Commands" }
+        h3 { "Commands" }
         dl .commands {
             dt { "Measure again" } dd { code { "exuvia run " (words::shell(workload.id)) (depth) } }
             @if model.cmp.has_base {

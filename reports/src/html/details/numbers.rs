@@ -27,10 +27,39 @@ pub(super) fn render(model: &Model<'_>, workload: &Workload<'_>) -> Markup {
 fn against(case: &Case<'_>) -> Markup {
     let mut rows = case.rows.clone();
     rows.sort_by_key(|r| (weight(r), place(&r.metric), r.metric.as_str()));
+    let (equal, moved): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|r| is_equal(r));
     let open = !matches!(case.verdict(), RowVerdict::Unchanged | RowVerdict::New);
     html! {
         details .case open[open] {
             summary { strong { bdi { (words::case(&case.key)) } } " " span .soft { (tally(&rows)) } }
+            @if !moved.is_empty() { (moved_table(case, &moved)) }
+            @if !equal.is_empty() { (equal_line(&equal)) }
+        }
+    }
+}
+
+/// Nothing to judge and nothing to say: the same count on both sides.
+fn is_equal(row: &Row) -> bool {
+    row.exact && row.verdict == RowVerdict::Unchanged && row.base.is_some() && row.base == row.head
+}
+
+/// The metrics that are the same to the last digit, in one paragraph.
+fn equal_line(rows: &[&Row]) -> Markup {
+    let mut rows = rows.to_vec();
+    rows.sort_by_key(|r| (place(&r.metric), r.metric.as_str()));
+    html! {
+        p .equal {
+            span .soft { "Equal to the baseline: " }
+            @for (i, row) in rows.iter().enumerate() {
+                @if i > 0 { " · " }
+                (words::metric(&row.metric)) "\u{a0}" strong { (words::value(row.head.unwrap_or_default(), &row.unit, true)) }
+            }
+        }
+    }
+}
+
+fn moved_table(case: &Case<'_>, rows: &[&Row]) -> Markup {
+    html! {
             table .metrics .against role="table" aria-label={ "Measurements of " (words::case(&case.key)) } {
                 thead role="rowgroup" {
                     tr role="row" {
@@ -45,7 +74,6 @@ fn against(case: &Case<'_>) -> Markup {
                 }
                 tbody role="rowgroup" { @for row in rows { (compared(row)) } }
             }
-        }
     }
 }
 
@@ -129,7 +157,7 @@ fn side_by_side(cases: &[&Case<'_>]) -> Markup {
         .map(|c| words::params(&c.key))
         .unwrap_or_default();
     html! {
-        div .scroll tabindex="0" role="region" aria-label={ "Measurements " (params) } {
+        div .scroll tabindex="0" role="group" aria-label={ "Measurements " (params) } {
             table .metrics .alone {
                 @if !params.is_empty() { caption { (params) } }
                 thead {

@@ -19,7 +19,7 @@ pub(super) fn render(model: &Model<'_>, figures: &Figures, workload: &Workload<'
     }
     html! {
         @if !charts.is_empty() {
-            h4 { "Over time" }
+            h3 { "Over time" }
             (figures.gallery(&[charts]))
         }
     }
