@@ -16,7 +16,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let root = &options.root;
 
     let holds = holds(input, &options, &shapes);
-    let quiet_drop = quiet_drop(input, &options, &shapes);
+    let drop_promises = drop_promises(input, &options, &shapes);
     let finalize = options.finalize.then(|| finalize(root));
     let visits = visits(&options, &shapes);
     let marker = (!options.leaf).then(|| refuse_drop(input));
@@ -32,7 +32,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             #[automatically_derived]
             unsafe impl #parameters #root::Trace for #name #arguments #clause {
                 const HOLDS: bool = #holds;
-                #quiet_drop
+                #drop_promises
                 #finalize
                 #[inline]
                 fn trace<__ExuviaVisitor: #root::Visitor>(&self, visitor: &mut __ExuviaVisitor) {
@@ -112,9 +112,9 @@ fn holds(input: &DeriveInput, options: &TypeOptions, shapes: &[Shape<'_>]) -> To
     quote!(false #(|| #terms)*)
 }
 
-/// The AND of the visited fields' `QUIET_DROP` and of "needs no drop" of the leaves: a type that is visited has no drop code of
-/// its own. Where that is not so, or not to be known, the trait's careful default stays.
-fn quiet_drop(
+/// The AND of the visited fields' `QUIET_DROP`, or `EDGES_ONLY`, and of "needs no drop" of the leaves: a type that is visited has
+/// no drop code of its own. Where that is not so, or not to be known, the trait's careful defaults stay.
+fn drop_promises(
     input: &DeriveInput,
     options: &TypeOptions,
     shapes: &[Shape<'_>],
@@ -124,11 +124,15 @@ fn quiet_drop(
         return None;
     }
     let root = &options.root;
-    let visited = visited_types(shapes).map(|ty| quote!(<#ty as #root::Trace>::QUIET_DROP));
-    let leaves = shapes.iter().flat_map(|shape| &shape.leaves);
-    let leaves = leaves.map(|ty| quote!(!::core::mem::needs_drop::<#ty>()));
-    let terms = visited.chain(leaves);
-    Some(quote!(const QUIET_DROP: bool = true #(&& #terms)*;))
+    let of_all = |promise: Ident| {
+        let visited = visited_types(shapes).map(|ty| quote!(<#ty as #root::Trace>::#promise));
+        let leaves = shapes.iter().flat_map(|shape| &shape.leaves);
+        let leaves = leaves.map(|ty| quote!(!::core::mem::needs_drop::<#ty>()));
+        let terms = visited.chain(leaves);
+        quote!(const #promise: bool = true #(&& #terms)*;)
+    };
+    let (quiet, edges) = (format_ident!("QUIET_DROP"), format_ident!("EDGES_ONLY"));
+    Some([of_all(quiet), of_all(edges)].into_iter().collect())
 }
 
 fn visited_types<'a>(shapes: &'a [Shape<'_>]) -> impl Iterator<Item = &'a Type> {

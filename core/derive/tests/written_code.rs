@@ -23,6 +23,7 @@ mod stand_in {
     pub(crate) unsafe trait Trace: Sized + 'static {
         const HOLDS: bool = true;
         const QUIET_DROP: bool = !std::mem::needs_drop::<Self>();
+        const EDGES_ONLY: bool = !std::mem::needs_drop::<Self>();
         const FINALIZE: Option<fn(&Gc<Self>)> = None;
         fn trace<V: Visitor>(&self, visitor: &mut V);
     }
@@ -44,6 +45,7 @@ mod stand_in {
     // SAFETY: visits its one edge once.
     unsafe impl Trace for Edge {
         const QUIET_DROP: bool = true;
+        const EDGES_ONLY: bool = true;
         fn trace<V: Visitor>(&self, visitor: &mut V) {
             visitor.edge(self.0);
         }
@@ -174,6 +176,24 @@ mod derived {
         edge: Edge,
         #[trace(leaf)]
         text: String,
+    }
+
+    #[test]
+    fn a_drop_gives_up_edges_only_if_that_is_all_that_every_field_does() {
+        let derived = [
+            (Tuple::EDGES_ONLY, true),
+            (Choice::EDGES_ONLY, true),
+            (Unit::EDGES_ONLY, true),
+            (Bounded::<Edge>::EDGES_ONLY, true),
+            (Bounded::<u64>::EDGES_ONLY, true),
+            (Named::EDGES_ONLY, false), // A buffer to be freed.
+            (Noisy::EDGES_ONLY, false),
+            (WholeLeaf::<u64>::EDGES_ONLY, false),
+            (Recursive::EDGES_ONLY, false),
+        ];
+        for (index, (only, expected)) in derived.into_iter().enumerate() {
+            assert_eq!(only, expected, "type {index}");
+        }
     }
 
     #[test]

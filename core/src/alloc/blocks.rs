@@ -292,6 +292,32 @@ impl HeapCore {
         }
     }
 
+    /// Blocks of a page were put into its free list by the collector.
+    pub(crate) fn give_many(&self, page: &Page, blocks: u32) {
+        let used = page.used.get() - blocks;
+        page.used.set(used);
+        if !page.has(CURRENT | AVAILABLE) && used <= page.wake.get() {
+            self.list_available(page);
+        }
+    }
+
+    /// Forgets every block of a page: none of them is live any more. False for
+    /// a current page, which stays; the others are to be released.
+    pub(crate) fn empty_page(&self, page: &Page) -> bool {
+        let current = page.has(CURRENT);
+        page.free.set(ptr::null_mut());
+        page.carved_bytes.set(0);
+        page.used.set(u32::from(current));
+        if page.has(AVAILABLE) {
+            let mut pools = self.pools.borrow_mut();
+            Self::unlist_available(&mut pools.list[page.pool.get() as usize], page);
+        }
+        if current {
+            self.drop_weak_lists(page);
+        }
+        !current
+    }
+
     fn list_available(&self, page: &Page) {
         let mut pools = self.pools.borrow_mut();
         let pool = &mut pools.list[page.pool.get() as usize];
@@ -321,7 +347,7 @@ impl HeapCore {
     }
 
     /// Gives an empty page back to its arena, and an empty arena to the system.
-    fn release_page(&self, page: &Page) {
+    pub(crate) fn release_page(&self, page: &Page) {
         if page.has(AVAILABLE) {
             let mut pools = self.pools.borrow_mut();
             Self::unlist_available(&mut pools.list[page.pool.get() as usize], page);
@@ -361,6 +387,9 @@ impl HeapCore {
         // SAFETY: a pool's current page is in use.
         if let Some(current) = unsafe { entry.current.as_ref() } {
             if !current.free.get().is_null() || current.carve() {
+                if entry.holds() {
+                    self.list_young(current);
+                }
                 return Ok(current);
             }
             entry.current = ptr::null();
@@ -379,8 +408,7 @@ impl HeapCore {
         page.set(CURRENT);
         page.used.set(page.used.get() + 1);
         entry.current = page;
-        let holds = entry.info.is_none_or(|info| info.holds);
-        if holds && entry.kind != PageKind::Buffers {
+        if entry.holds() {
             self.list_young(page);
         }
         if page.free.get().is_null() {
@@ -406,6 +434,7 @@ impl HeapCore {
 
     pub(crate) fn list_young(&self, page: &Page) {
         if !page.has(IN_YOUNG) {
+            page.lower_floor();
             page.set(IN_YOUNG);
             self.young_pages.borrow_mut().push(page);
         }

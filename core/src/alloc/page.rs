@@ -37,7 +37,6 @@ pub(crate) const IN_YOUNG: u8 = 4;
 pub(crate) const IN_MIDDLE: u8 = 8;
 /// In the core's list of pages that may hold a suspect.
 pub(crate) const IN_SUSPECT: u8 = 16;
-
 /// A free block: its header word is 0, the next one stands behind it.
 #[repr(C)]
 pub(crate) struct FreeBlock {
@@ -71,6 +70,12 @@ pub(crate) struct Page {
     /// Index of the pool (type and size class) that the page belongs to.
     pub(crate) pool: Cell<u32>,
     pub(crate) kind: Cell<PageKind>,
+    /// No object is of a younger generation than this, whatever its header says.
+    pub(crate) floor: Cell<u8>,
+    /// Live blocks when the page was last listed as young, or promoted.
+    pub(crate) settled: Cell<u32>,
+    /// Objects that came from generation 0 and are on their way to 2.
+    pub(crate) aging: Cell<u32>,
     flags: Cell<u8>,
 }
 
@@ -127,6 +132,9 @@ impl Page {
         self.previous_available.set(ptr::null());
         self.pool.set(pool);
         self.kind.set(kind);
+        self.floor.set(0);
+        self.settled.set(0);
+        self.aging.set(0);
         self.clear(CURRENT | AVAILABLE);
     }
 

@@ -45,6 +45,13 @@ pub(crate) struct Pool {
     pub(super) mixed_taken: u32,
 }
 
+impl Pool {
+    /// Whether its pages can hold objects that the collector examines.
+    pub(super) fn holds(&self) -> bool {
+        self.kind != PageKind::Buffers && self.info.is_none_or(|info| info.holds)
+    }
+}
+
 /// Keys are distinct addresses: multiplication spreads them well enough.
 #[derive(Default)]
 pub(crate) struct KeyHasher(u64);

@@ -24,7 +24,7 @@ use crate::heap::core::HeapCore;
 use crate::heap::errors::HeapError;
 
 /// Deaths nested in one another before the rest is queued.
-const NESTING: u32 = 40;
+pub(crate) const NESTING: u32 = 40;
 
 /// The decrement that is not a plain store: zero, immortal, or the first fall.
 ///
@@ -222,6 +222,23 @@ unsafe fn attend(core: *mut HeapCore) {
         (*core).attention.set((*core).closed.get());
         (*core).depth.set(0);
         HeapCore::destroy_if_abandoned(core);
+    }
+}
+
+/// Works off what was queued since `waiting` deaths waited.
+pub(crate) fn bury_deferred(core: &HeapCore, waiting: usize) {
+    let depth = core.depth.get();
+    // Not 0: no death inside may take itself for the outermost one.
+    core.depth.set(depth.max(1));
+    while core.deferred.borrow().len() > waiting
+        && let Some(header) = next_deferred(core)
+    {
+        // SAFETY: queued objects have count 0 and wait for exactly this.
+        unsafe { bury(core, header.as_ptr()) };
+    }
+    core.depth.set(depth);
+    if depth == 0 {
+        core.attention.set(core.closed.get());
     }
 }
 

@@ -133,6 +133,7 @@ impl<K: Trace, T: Trace> Clone for Ephemeron<K, T> {
 // SAFETY: the handle on the box is the one owned edge.
 unsafe impl<K: Trace, T: Trace> Trace for Ephemeron<K, T> {
     const QUIET_DROP: bool = true;
+    const EDGES_ONLY: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         self.pair.trace(visitor);
     }

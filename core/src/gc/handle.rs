@@ -216,6 +216,7 @@ impl<T: Trace> Drop for Gc<T> {
 // SAFETY: a handle is one owned edge.
 unsafe impl<T: Trace> Trace for Gc<T> {
     const QUIET_DROP: bool = true;
+    const EDGES_ONLY: bool = true;
     #[inline]
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         visitor.edge(Edge(self.pointer.cast()));
@@ -388,6 +389,7 @@ pub(crate) unsafe fn release(header: *const Header) {
 // SAFETY: a handle is one owned edge.
 unsafe impl Trace for GcAny {
     const QUIET_DROP: bool = true;
+    const EDGES_ONLY: bool = true;
     #[inline]
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         visitor.edge(Edge(self.pointer));

@@ -178,6 +178,15 @@ impl Header {
         self.scratch.set(rest | (count << COPY_SHIFT));
     }
 
+    /// Marks a candidate whose edges are still to be subtracted, with its count
+    /// copied.
+    #[inline]
+    pub(crate) fn begin_candidate(&self, count: u32) {
+        let flags = self.scratch.get() & FLAGS_MASK;
+        let mark = Mark::Pending as u32;
+        self.scratch.set(flags | mark | (count << COPY_SHIFT));
+    }
+
     /// Takes the collector's mark and copied count away.
     #[inline]
     pub(crate) fn unmark(&self) {

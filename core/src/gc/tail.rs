@@ -5,6 +5,7 @@ use std::any::TypeId;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
+use super::collector::visitors::{Traced, Visits};
 use super::handle::{Gc, GcAny, GcBox};
 use super::header::Header;
 use super::trace::{Trace, Visitor};
@@ -89,20 +90,21 @@ unsafe fn items<'a, H, E>(header: *const Header, bytes: usize) -> &'a [E] {
     unsafe { std::slice::from_raw_parts(first::<H, E>(header), room::<H, E>(bytes)) }
 }
 
-/// # Safety
-/// 1. `header` belongs to a live block of `Tailed<H, E>` with `bytes` bytes.
-unsafe fn trace<H: Trace, E: Trace, V: Visitor>(
-    header: *const Header,
-    bytes: usize,
-    visitor: &mut V,
-) {
-    // SAFETY: the collector passes a live block of this type.
-    unsafe {
-        GcBox::<Tailed<H, E>>::value(header).head.trace(visitor);
-        if E::HOLDS {
-            for (index, item) in items::<H, E>(header, bytes).iter().enumerate() {
-                visitor.at_index(index);
-                item.trace(visitor);
+/// [`Traced`] for a whole block.
+struct HeadAndItems<H, E>(PhantomData<(H, E)>);
+
+// SAFETY: the head and every item are visited once.
+unsafe impl<H: Trace, E: Trace> Traced for HeadAndItems<H, E> {
+    const EDGES_ONLY: bool = H::EDGES_ONLY && E::EDGES_ONLY;
+    unsafe fn trace<V: Visitor>(header: *const Header, bytes: usize, visitor: &mut V) {
+        // SAFETY: the caller passes a live block of this type.
+        unsafe {
+            GcBox::<Tailed<H, E>>::value(header).head.trace(visitor);
+            if E::HOLDS {
+                for (index, item) in items::<H, E>(header, bytes).iter().enumerate() {
+                    visitor.at_index(index);
+                    item.trace(visitor);
+                }
             }
         }
     }
@@ -140,12 +142,7 @@ impl<H: Trace, E: Trace> TailInfo<E> for H {
         holds: H::HOLDS || E::HOLDS,
         weak: false,
         quiet_drop: H::QUIET_DROP && E::QUIET_DROP,
-        // SAFETY: the table's callers owe what `trace` asks for.
-        subtract: |header, bytes, visitor| unsafe { trace::<H, E, _>(header, bytes, visitor) },
-        // SAFETY: the table's callers owe what `trace` asks for.
-        mark: |header, bytes, visitor| unsafe { trace::<H, E, _>(header, bytes, visitor) },
-        // SAFETY: the table's callers owe what `trace` asks for.
-        each: |header, bytes, visitor| unsafe { trace::<H, E, _>(header, bytes, visitor) },
+        trace: Visits::of::<HeadAndItems<H, E>>(),
         drop: if std::mem::needs_drop::<H>() || std::mem::needs_drop::<E>() {
             Some(drop_all::<H, E>)
         } else {

@@ -12,6 +12,11 @@ pub struct Edge(pub(crate) NonNull<Header>);
 /// Receives the edges of an object. Implemented by the collector's phases and
 /// by inspection; user code only passes it on.
 pub trait Visitor {
+    /// Whether it sees what a mutably borrowed `RefCell` holds: when the value
+    /// is unreachable and about to be freed, the borrow is a leaked one.
+    #[doc(hidden)]
+    const THROUGH_BORROWS: bool = false;
+
     /// Takes one owned reference.
     #[doc(hidden)]
     fn edge(&mut self, edge: Edge);
@@ -53,6 +58,7 @@ pub trait Visitor {
 /// 4. It may be called from another thread while the owner is stopped.
 /// 5. It never looks through `Rc`, `Arc` or `ManuallyDrop`: what is shared is
 ///    not owned.
+///    `EDGES_ONLY` and `QUIET_DROP` are set only where what they say is true.
 /// 6. The type has no `Drop` of its own that follows a reference: during the
 ///    clearing of a cycle the neighbour may be gone. Finalizers go through
 ///    [`Finalize`](crate::Finalize).
@@ -67,6 +73,11 @@ pub unsafe trait Trace: Sized + 'static {
 
     /// Whether dropping a value runs no code that can panic.
     const QUIET_DROP: bool = !std::mem::needs_drop::<Self>();
+
+    /// Whether dropping a value does nothing but give up the edges that `trace`
+    /// visits. Such values need no drop when they die in a cycle: the collector
+    /// gives up the edges that lead out of it and frees their pages.
+    const EDGES_ONLY: bool = !std::mem::needs_drop::<Self>();
 
     /// The finalizer, set by `#[trace(finalize)]`.
     const FINALIZE: Option<fn(&Gc<Self>)> = None;

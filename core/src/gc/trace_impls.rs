@@ -76,14 +76,15 @@ macro_rules! sequence {
 
 sequence!(Vec<T>, VecDeque<T>, Box<[T]>, BTreeSet<T>);
 
-// SAFETY: as above.
+// SAFETY: the value is owned once and visited once.
 unsafe impl<T: Trace> Trace for Option<T> {
     const HOLDS: bool = T::HOLDS;
     const QUIET_DROP: bool = T::QUIET_DROP;
+    const EDGES_ONLY: bool = T::EDGES_ONLY;
     #[inline]
     fn trace<V: Visitor>(&self, visitor: &mut V) {
-        if let Some(item) = self {
-            item.trace(visitor);
+        if let Some(value) = self {
+            value.trace(visitor);
         }
     }
 }
@@ -92,6 +93,7 @@ unsafe impl<T: Trace> Trace for Option<T> {
 unsafe impl<T: Trace, const N: usize> Trace for [T; N] {
     const HOLDS: bool = T::HOLDS;
     const QUIET_DROP: bool = T::QUIET_DROP;
+    const EDGES_ONLY: bool = T::EDGES_ONLY;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         for (index, item) in self.iter().enumerate() {
             visitor.at_index(index);
@@ -113,6 +115,7 @@ unsafe impl<T: Trace> Trace for Box<T> {
 unsafe impl<T: Trace, E: Trace> Trace for Result<T, E> {
     const HOLDS: bool = T::HOLDS || E::HOLDS;
     const QUIET_DROP: bool = T::QUIET_DROP && E::QUIET_DROP;
+    const EDGES_ONLY: bool = T::EDGES_ONLY && E::EDGES_ONLY;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         match self {
             Ok(value) => value.trace(visitor),
@@ -165,6 +168,7 @@ unsafe impl<T: Trace, S: BuildHasher + 'static> Trace for HashSet<T, S> {
 unsafe impl<T: Trace> Trace for Cell<T> {
     const HOLDS: bool = T::HOLDS;
     const QUIET_DROP: bool = T::QUIET_DROP;
+    const EDGES_ONLY: bool = T::EDGES_ONLY;
     #[inline]
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         if T::HOLDS {
@@ -180,12 +184,21 @@ unsafe impl<T: Trace> Trace for Cell<T> {
 unsafe impl<T: Trace> Trace for RefCell<T> {
     const HOLDS: bool = T::HOLDS;
     const QUIET_DROP: bool = T::QUIET_DROP;
+    const EDGES_ONLY: bool = T::EDGES_ONLY;
     #[inline]
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         if T::HOLDS {
             // SAFETY: no mutable borrow begins while the reference lives; no
-            // user code runs. The borrow flag is only read.
-            if let Ok(value) = unsafe { self.try_borrow_unguarded() } {
+            // user code runs. The borrow flag is only read. Where borrows do
+            // not count, nobody can reach the value any more.
+            let value = unsafe {
+                if V::THROUGH_BORROWS {
+                    Ok(&*self.as_ptr())
+                } else {
+                    self.try_borrow_unguarded()
+                }
+            };
+            if let Ok(value) = value {
                 value.trace(visitor);
             }
         }
@@ -198,6 +211,7 @@ macro_rules! tuple {
         unsafe impl<$($name: Trace),+> Trace for ($($name,)+) {
             const HOLDS: bool = $($name::HOLDS)||+;
             const QUIET_DROP: bool = $($name::QUIET_DROP)&&+;
+            const EDGES_ONLY: bool = $($name::EDGES_ONLY)&&+;
             #[expect(non_snake_case, reason = "one binding per type parameter")]
             fn trace<Vis: Visitor>(&self, visitor: &mut Vis) {
                 let ($($name,)+) = self;

@@ -3,7 +3,7 @@
 
 use std::any::TypeId;
 
-use super::collector::visitors::{Each, Mark, Subtract};
+use super::collector::visitors::{Visits, Whole};
 use super::handle::{Gc, GcBox};
 use super::header::Header;
 use super::trace::Trace;
@@ -19,10 +19,8 @@ pub struct TypeInfo {
     pub(crate) weak: bool,
     /// May user code run while a value is dropped?
     pub(crate) quiet_drop: bool,
-    /// All four: `(header, bytes of its block from the header on, ..)`.
-    pub(crate) subtract: unsafe fn(*const Header, usize, &mut Subtract<'_>),
-    pub(crate) mark: unsafe fn(*const Header, usize, &mut Mark<'_>),
-    pub(crate) each: unsafe fn(*const Header, usize, &mut Each<'_>),
+    pub(crate) trace: Visits,
+    /// `(header, bytes of its block from the header on)`.
     pub(crate) drop: Option<unsafe fn(*mut Header, usize)>,
     pub(crate) finalize: Option<unsafe fn(*mut Header)>,
     /// CPython's untracking of tuples and dicts; see [`Trace::UNTRACKS_IN`].
@@ -53,18 +51,7 @@ trait HasInfo: Trace {
         holds: Self::HOLDS,
         weak: Self::WEAK,
         quiet_drop: Self::QUIET_DROP,
-        subtract: |header, _, visitor| {
-            // SAFETY: the caller passes the header of a live `GcBox<Self>`.
-            unsafe { GcBox::<Self>::value(header) }.trace(visitor);
-        },
-        mark: |header, _, visitor| {
-            // SAFETY: as above.
-            unsafe { GcBox::<Self>::value(header) }.trace(visitor);
-        },
-        each: |header, _, visitor| {
-            // SAFETY: as above.
-            unsafe { GcBox::<Self>::value(header) }.trace(visitor);
-        },
+        trace: Visits::of::<Whole<Self>>(),
         drop: if std::mem::needs_drop::<Self>() {
             Some(|header, _| {
                 // SAFETY: the caller passes a `GcBox<Self>` whose value nobody

@@ -161,6 +161,7 @@ impl<T: Trace> Clone for Weak<T> {
 // SAFETY: the handle on the box is the one owned edge.
 unsafe impl<T: Trace> Trace for Weak<T> {
     const QUIET_DROP: bool = true;
+    const EDGES_ONLY: bool = true;
     #[inline]
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         self.reference.trace(visitor);

@@ -254,9 +254,14 @@ impl HeapCore {
                 header,
                 info,
             };
+            let promotions = self.promotions.get();
             fill(raw, bytes);
             std::mem::forget(block);
-            self.bear(raw, info, flags);
+            if self.promotions.get() == promotions {
+                self.bear(raw, info, flags);
+            } else {
+                self.bear_late(raw, info);
+            }
         }
         Ok(header)
     }
@@ -344,17 +349,16 @@ impl HeapCore {
         // taken. A prefix in a page, or no prefix, means a page.
         unsafe {
             let flags = (*header).scratch.get();
-            self.bear(header, info, flags);
             let block: *const u8 = if flags & PREFIXED == 0 {
                 header.cast()
-            } else if (*Prefix::of(header)).index.get() == IN_PAGE {
-                Prefix::of(header).cast()
             } else {
-                return;
+                Prefix::of(header).cast()
             };
-            if info.holds {
-                self.list_young(&*page_of(block));
+            let registered = flags & PREFIXED != 0 && (*Prefix::of(header)).index.get() != IN_PAGE;
+            if info.holds && !registered {
+                self.list_young(&*page_of(block)); // Its other objects keep their age.
             }
+            self.bear(header, info, flags);
         }
     }
 

@@ -84,6 +84,11 @@ pub(crate) struct HeapCore {
     /// Entries that a collector list may hold before its growth is refused
     /// (a test hook); `usize::MAX` normally.
     pub(crate) list_limit: Cell<usize>,
+    /// Candidates above which a collection becomes wide, if a test says so.
+    pub(crate) wide_above: Cell<Option<usize>>,
+    /// Times that pages left the list of young ones, so that who takes a block
+    /// before it runs user code sees whether that happened meanwhile.
+    pub(crate) promotions: Cell<usize>,
     pub(crate) objects: ObjectRuntime,
     pub(crate) tracer: Tracer,
 }
@@ -133,6 +138,8 @@ impl HeapCore {
             errors: RefCell::default(),
             roots: RefCell::default(),
             list_limit: Cell::new(usize::MAX),
+            wide_above: Cell::new(None),
+            promotions: Cell::new(0),
             objects: ObjectRuntime::default(),
             tracer: Tracer::default(),
         });
@@ -287,8 +294,10 @@ impl HeapCore {
 
     /// Every page in use, by arena and address.
     pub(crate) fn each_page(&self, mut visit: impl FnMut(&Page)) {
-        let arenas = self.arenas.borrow().clone();
-        for arena in arenas {
+        let at = |index: usize| self.arenas.borrow().get(index).copied();
+        let mut index = 0;
+        while let Some(arena) = at(index) {
+            index += 1;
             // SAFETY: listed arenas are mapped, their pages in use initialised.
             for page in unsafe { arena.as_ref() }.pages() {
                 // SAFETY: as above.

@@ -9,7 +9,7 @@ use super::Heap;
 use super::core::HeapCore;
 use super::errors::{BadGeneration, HeapError};
 use super::records::{GenerationStats, Info, Phase};
-use crate::gc::collector::promote::untracks_by_now;
+use crate::gc::collector::promote::{generation_of, untracks_by_now};
 use crate::gc::death::guarded;
 use crate::gc::handle::{Gc, GcAny};
 use crate::gc::header::{FROZEN, Header, UNTRACKED};
@@ -233,7 +233,8 @@ impl Heap {
         self.core().each_object(|object| {
             // SAFETY: enumerated objects are live.
             let header = unsafe { object.as_ref() };
-            let of = header.generation() as usize;
+            // SAFETY: as above.
+            let of = unsafe { generation_of(header) } as usize;
             let wanted = generation.map_or(of < 3, |generation| of == generation);
             if wanted && is_tracked(header) {
                 found.push(object);
@@ -254,7 +255,9 @@ impl HeapCore {
         self.each_object(|object| {
             // SAFETY: enumerated objects are live.
             let header = unsafe { object.as_ref() };
-            if let Some(generation) = choose(header.generation()) {
+            // SAFETY: as above.
+            let now = unsafe { generation_of(header) };
+            if let Some(generation) = choose(now) {
                 self.change_generation(object, generation);
             }
         });

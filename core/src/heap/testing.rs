@@ -17,4 +17,12 @@ impl Heap {
     pub fn limit_collector_lists(&self, entries: Option<usize>) {
         self.core().list_limit.set(entries.unwrap_or(usize::MAX));
     }
+
+    /// Makes a collection wide, so that it examines all of the collected
+    /// generations in the order of addresses, once it has more than so many
+    /// candidates: 0 always, `usize::MAX` never. `None` leaves it to the
+    /// collector.
+    pub fn examine_widely_above(&self, candidates: Option<usize>) {
+        self.core().wide_above.set(candidates);
+    }
 }

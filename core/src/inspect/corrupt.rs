@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
+use crate::alloc::arena::page_of;
 use crate::alloc::page::{AVAILABLE, CURRENT, FreeBlock, IN_MIDDLE, IN_SUSPECT, IN_YOUNG};
 use crate::alloc::page::{Page, PageKind, describe};
 use crate::alloc::prefix::{IN_PAGE, Prefix};
@@ -38,6 +39,7 @@ pub enum Corruption {
     SuspectPageUnaware,
     SuspectUnlisted,
     MiddleUnlisted,
+    FloorUnderYoung,
     CurrentAndAvailable,
     RegistryPlaceWrong,
     RegisteredMiscounted,
@@ -49,7 +51,7 @@ pub enum Corruption {
 
 impl Corruption {
     /// All of them.
-    pub const ALL: [Corruption; 24] = [
+    pub const ALL: [Corruption; 25] = [
         Corruption::MarkLeft,
         Corruption::CopyLeft,
         Corruption::CountTooLow,
@@ -68,6 +70,7 @@ impl Corruption {
         Corruption::SuspectPageUnaware,
         Corruption::SuspectUnlisted,
         Corruption::MiddleUnlisted,
+        Corruption::FloorUnderYoung,
         Corruption::CurrentAndAvailable,
         Corruption::RegistryPlaceWrong,
         Corruption::RegisteredMiscounted,
@@ -124,6 +127,7 @@ impl Heap {
             | Corruption::PageWithoutType
             | Corruption::CarvedHalfABlock
             | Corruption::YoungPageUnaware
+            | Corruption::FloorUnderYoung
             | Corruption::SuspectPageUnaware
             | Corruption::CurrentAndAvailable => corrupt_page(core, how),
             _ => corrupt_object(core, how),
@@ -177,6 +181,10 @@ fn corrupt_page(core: &HeapCore, how: Corruption) -> Option<Undo> {
         Corruption::PageWithoutType => Some(change(&any.info, ptr::null())),
         Corruption::CarvedHalfABlock => Some(change(&any.carved_bytes, any.carved_bytes.get() + 8)),
         Corruption::YoungPageUnaware => forget_flag(core, IN_YOUNG),
+        Corruption::FloorUnderYoung => {
+            let page = first_page(core, |page| page.has(IN_YOUNG))?;
+            Some(change(&page.floor, 1))
+        }
         Corruption::SuspectPageUnaware => forget_flag(core, IN_SUSPECT),
         _ => {
             let page = first_page(core, |page| page.has(CURRENT) && !page.has(AVAILABLE))?;
@@ -223,9 +231,7 @@ fn holds(header: &Header) -> bool {
 /// Whether an object stands in a page of its type without a list flag.
 fn in_page_without(header: &Header, flag: u8) -> bool {
     // SAFETY: an object without a prefix stands in a page.
-    holds(header)
-        && !header.has(PREFIXED)
-        && !unsafe { &*crate::alloc::arena::page_of(header) }.has(flag)
+    holds(header) && !header.has(PREFIXED) && !unsafe { &*page_of(header) }.has(flag)
 }
 
 fn corrupt_object(core: &HeapCore, how: Corruption) -> Option<Undo> {
@@ -234,7 +240,10 @@ fn corrupt_object(core: &HeapCore, how: Corruption) -> Option<Undo> {
         Corruption::WeakListEmpty => !header.has(HAS_WEAK),
         Corruption::WeakTargetWrong => header.has(HAS_WEAK),
         Corruption::SuspectUnlisted => in_page_without(header, IN_SUSPECT),
-        Corruption::MiddleUnlisted => in_page_without(header, IN_MIDDLE),
+        Corruption::MiddleUnlisted => {
+            // SAFETY: as in `in_page_without`, which is asked first.
+            in_page_without(header, IN_MIDDLE) && unsafe { &*page_of(header) }.floor.get() == 0
+        }
         _ => holds(header),
     })?;
     // SAFETY: a live object; its cells stay where they are.

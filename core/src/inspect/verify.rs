@@ -11,6 +11,7 @@ use crate::alloc::page::{
 };
 use crate::alloc::prefix::{IN_PAGE, PREFIX_BYTES, Prefix};
 use crate::alloc::source::{self, Domain};
+use crate::gc::collector::promote::generation_of;
 use crate::gc::collector::visitors::each_edge;
 use crate::gc::header::{
     COPY_SHIFT, HAS_WEAK, Header, IMMORTAL, IMMORTAL_WORD, MARK_MASK, Mark, PREFIXED, UNTRACKED,
@@ -166,6 +167,10 @@ fn check_lists(core: &HeapCore) -> Checked {
         let page = unsafe { &*page };
         let both = page.has(CURRENT) && page.has(AVAILABLE);
         ensure(!both, || "a page is current and available".to_owned())?;
+        let floored = page.has(IN_YOUNG) && page.floor.get() != 0;
+        ensure(!floored, || {
+            "a page that may hold young objects says that it holds none".to_owned()
+        })?;
         check_generations(core, page)?;
     }
     Ok(())
@@ -205,7 +210,8 @@ fn check_generations(core: &HeapCore, page: &Page) -> Checked {
         if !holds || header.is_immortal() {
             continue;
         }
-        let listed = match header.generation() {
+        // SAFETY: as above.
+        let listed = match unsafe { generation_of(header) } {
             0 => page.has(IN_YOUNG),
             1 => page.has(IN_MIDDLE),
             _ => true,

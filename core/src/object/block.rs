@@ -9,7 +9,9 @@
 
 use std::alloc::Layout;
 use std::any::TypeId;
+use std::marker::PhantomData;
 
+use crate::gc::collector::visitors::{Traced, Visits};
 use crate::gc::handle::{Gc, GcBox};
 use crate::gc::header::Header;
 use crate::gc::trace::{Trace, Visitor};
@@ -22,6 +24,7 @@ use crate::heap::errors::AllocError;
 /// # Safety
 /// 1. `trace` keeps the duties of [`Trace`] for everything in the block.
 /// 2. `drop` drops everything in the block that needs it, once.
+///    `EDGES_ONLY` is said only where that is true.
 /// 3. Nothing is touched that [`alloc`]'s `fill` did not write. `bytes` is the
 ///    block's room from the header on, the same number in all three.
 pub(crate) unsafe trait Block: 'static {
@@ -33,6 +36,8 @@ pub(crate) unsafe trait Block: 'static {
     const DROPS: bool;
     /// Whether `drop` runs no code that can panic.
     const QUIET: bool;
+    /// Whether `drop` does nothing but give up the edges that `trace` visits.
+    const EDGES_ONLY: bool = false;
     /// The finalizer of blocks with this table.
     const FINALIZE: Option<fn(&Gc<Self::Head>)> = None;
 
@@ -67,12 +72,7 @@ impl<B: Block> BlockTable for B {
         holds: <B::Head as Trace>::HOLDS,
         weak: false,
         quiet_drop: B::QUIET,
-        // SAFETY: the collector passes a live block with this table.
-        subtract: |header, bytes, visitor| unsafe { B::trace(header, bytes, visitor) },
-        // SAFETY: as above.
-        mark: |header, bytes, visitor| unsafe { B::trace(header, bytes, visitor) },
-        // SAFETY: as above.
-        each: |header, bytes, visitor| unsafe { B::trace(header, bytes, visitor) },
+        trace: Visits::of::<Edges<B>>(),
         drop: if B::DROPS {
             Some(drop_block::<B>)
         } else {
@@ -85,6 +85,19 @@ impl<B: Block> BlockTable for B {
         },
         untracks_in: <B::Head as Trace>::UNTRACKS_IN,
     };
+}
+
+/// [`Traced`] for blocks of kind `B`.
+struct Edges<B>(PhantomData<B>);
+
+// SAFETY: both are what the kind says of itself.
+unsafe impl<B: Block> Traced for Edges<B> {
+    const EDGES_ONLY: bool = B::EDGES_ONLY;
+    #[inline]
+    unsafe fn trace<V: Visitor>(header: *const Header, bytes: usize, visitor: &mut V) {
+        // SAFETY: the caller passes a live block of this kind.
+        unsafe { B::trace(header, bytes, visitor) };
+    }
 }
 
 unsafe fn drop_block<B: Block>(header: *mut Header, bytes: usize) {

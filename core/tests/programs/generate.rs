@@ -58,6 +58,11 @@ pub(crate) struct Setting {
     /// Thresholds of automatic collection, if it is on.
     pub(crate) thresholds: Option<(usize, usize, usize)>,
     pub(crate) immortals: bool,
+    /// Most objects are nothing but their edges.
+    pub(crate) bare: bool,
+    /// Candidates above which collections become wide, unless that is left to
+    /// the collector.
+    pub(crate) wide_above: Option<usize>,
 }
 
 impl Setting {
@@ -76,6 +81,10 @@ impl Setting {
                 .bool()
                 .then(|| (rng.usize(5..60), rng.usize(1..4), rng.usize(1..4))),
             immortals: rng.u8(..) < 13 && !watched,
+            bare: rng.u8(..4) == 0,
+            wide_above: *rng
+                .choice(&[None, Some(0), Some(usize::MAX), Some(3), Some(20)])
+                .unwrap_or(&None),
         }
     }
 }
@@ -90,7 +99,14 @@ fn act(rng: &mut Rng) -> Act {
     }
 }
 
-fn kind(rng: &mut Rng) -> Kind {
+fn kind(rng: &mut Rng, setting: Setting) -> Kind {
+    if setting.bare && rng.u8(..16) != 0 {
+        return match rng.u8(..8) {
+            0..=4 => Kind::Bare,
+            5..=6 => Kind::Slab,
+            _ => Kind::Dust,
+        };
+    }
     match rng.u8(..32) {
         0..=6 => Kind::Node(rng.u8(1..4)),
         7..=9 => Kind::Heavy,
@@ -111,7 +127,7 @@ fn kind(rng: &mut Rng) -> Kind {
 /// The next operation after `last`, for a heap with so many live objects.
 pub(crate) fn next(rng: &mut Rng, setting: Setting, live: usize, last: Option<&Op>) -> Op {
     if live < 34 {
-        return Op::Alloc(kind(rng));
+        return Op::Alloc(kind(rng, setting));
     }
     if live > 160 && rng.bool() {
         return Op::Drop(rng.u16(..));
@@ -129,7 +145,7 @@ pub(crate) fn next(rng: &mut Rng, setting: Setting, live: usize, last: Option<&O
     match rng.u8(..135) {
         128..=132 => Op::Knot(a, s),
         133..=134 => Op::Burst(rng.u8(2..60), true),
-        0..=17 => Op::Alloc(kind(rng)),
+        0..=17 => Op::Alloc(kind(rng, setting)),
         18 => Op::Burst(rng.u8(2..60), rng.bool()),
         19..=40 => Op::Link(a, s, b),
         41..=50 => Op::Give(a, s, b),

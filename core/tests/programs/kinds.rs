@@ -44,6 +44,10 @@ pub(crate) enum Kind {
     Leaf,
     /// A container whose drop runs no user code: nothing logs its death.
     Quiet(u8),
+    /// A container that is nothing but its edges.
+    Bare,
+    /// The same, sixteen to a page.
+    Slab,
     /// A leaf without any drop.
     Dust,
     /// Sixteen to a page, so that pages fill, empty and change their type.
@@ -67,6 +71,7 @@ impl Kind {
         match self {
             Kind::Node(n) | Kind::Fin(_, n) | Kind::Quiet(n) | Kind::Row(n) => n as usize,
             Kind::Inline | Kind::Weak => 1,
+            Kind::Bare | Kind::Slab => 2,
             Kind::Heavy | Kind::Big | Kind::Wide | Kind::Caller => 2,
             Kind::Ghost(_) | Kind::Leaf | Kind::Dust | Kind::LeafCaller => 0,
         }
@@ -81,7 +86,10 @@ impl Kind {
     }
 
     pub(crate) fn logs_death(self) -> bool {
-        !matches!(self, Kind::Quiet(_) | Kind::Dust | Kind::Weak)
+        !matches!(
+            self,
+            Kind::Quiet(_) | Kind::Bare | Kind::Slab | Kind::Dust | Kind::Weak
+        )
     }
 
     pub(crate) fn act(self) -> Option<Act> {
@@ -206,6 +214,20 @@ pub(crate) struct Leaf {
 pub(crate) struct Quiet {
     pub(crate) slots: SlotVec,
 }
+
+#[derive(Trace)]
+pub(crate) struct Bare {
+    pub(crate) slots: [Cell<Slot>; 2],
+}
+
+#[derive(Trace)]
+pub(crate) struct Slab {
+    pub(crate) slots: RefCell<[Slot; 2]>,
+    pub(crate) bytes: [u8; 3900],
+}
+
+const _: () = assert!(<Bare as Trace>::EDGES_ONLY && <Slab as Trace>::EDGES_ONLY);
+const _: () = assert!(!<Quiet as Trace>::EDGES_ONLY && !<Node as Trace>::EDGES_ONLY);
 
 #[derive(Trace)]
 pub(crate) struct Dust(pub(crate) u64);
@@ -360,6 +382,24 @@ impl Slots for Gc<Quiet> {
     }
 }
 
+impl Slots for Gc<Bare> {
+    fn put(&self, index: usize, value: Slot) -> Slot {
+        self.slots[index].replace(value)
+    }
+    fn id(&self) -> Option<Id> {
+        None
+    }
+}
+
+impl Slots for Gc<Slab> {
+    fn put(&self, index: usize, value: Slot) -> Slot {
+        std::mem::replace(&mut self.slots.borrow_mut()[index], value)
+    }
+    fn id(&self) -> Option<Id> {
+        None
+    }
+}
+
 impl Slots for Gc<Inline> {
     fn put(&self, _: usize, value: Slot) -> Slot {
         self.edge.replace(value)
@@ -403,7 +443,7 @@ no_slots!(
 #[macro_export]
 macro_rules! typed {
     ($any:expr, $gc:ident => $run:expr) => {
-        $crate::typed!(@ $any, $gc => $run; Node Inline Fin Ghost Leaf Quiet Dust Heavy Big Wide Row Caller LeafCaller)
+        $crate::typed!(@ $any, $gc => $run; Node Inline Fin Ghost Leaf Quiet Bare Slab Dust Heavy Big Wide Row Caller LeafCaller)
     };
     (@ $any:expr, $gc:ident => $run:expr; $($t:ident)*) => {{
         let any: &exuvia_core::GcAny = $any;

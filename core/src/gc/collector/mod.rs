@@ -13,11 +13,14 @@
 //!   the trash keeps one, [`Mark::Trash`], which hides it from every walk.
 //! - *no heap objects*: the collector allocates none.
 
+pub(crate) mod bulk;
 mod phases;
 pub(crate) mod promote;
+mod settle;
 mod trash;
 mod trigger;
 pub(crate) mod visitors;
+pub(crate) mod wide;
 pub(crate) mod work;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,6 +33,7 @@ use crate::alloc::page::describe;
 use crate::heap::core::HeapCore;
 use crate::heap::errors::HeapError;
 use crate::heap::records::{CollectionRecord, Info, Phase};
+use settle::Settling;
 use work::Work;
 
 /// What one collection did.
@@ -66,12 +70,17 @@ impl HeapCore {
         let mut work = Work::new(self, generation as i32);
         let mut outcome = Outcome::default();
         let found = self.find_unreachable(&mut work);
-        outcome.candidates = work.len();
+        outcome.candidates = work.examined;
+        if found && self.frees_in_bulk(&work) {
+            outcome.unreachable = work.examined - work.live;
+            bulk::delete_garbage(self, &work, generation);
+            self.note_long_lived(generation, 0);
+            return outcome;
+        }
         let trash = if found {
             self.settle_survivors(&mut work, generation)
         } else {
-            self.abandon(&mut work);
-            Vec::new()
+            self.abandon(&mut work, generation)
         };
         self.promote(generation);
         self.note_long_lived(generation, trash.len());
@@ -79,6 +88,10 @@ impl HeapCore {
             self.dispose(trash, &mut outcome);
         }
         outcome
+    }
+
+    fn frees_in_bulk(&self, work: &Work) -> bool {
+        work.wide && work.examined > work.live && bulk::may_free(self, work)
     }
 
     /// Trial deletion. False when it had to be given up: everything is kept.
@@ -115,43 +128,42 @@ impl HeapCore {
         }
     }
 
-    /// Takes all marks away and keeps every candidate a suspect.
-    fn abandon(&self, work: &mut Work) {
+    /// Takes all marks away and keeps every candidate a suspect. There is no
+    /// trash.
+    fn abandon(&self, work: &mut Work, generation: usize) -> Vec<NonNull<Header>> {
         work.each_candidate(|_, object| {
             // SAFETY: candidates are live objects.
             unsafe { keep_suspect(object) };
         });
+        if work.wide {
+            Settling::new(self, generation).settle(); // Suspects that are no candidates.
+        }
+        Vec::new()
     }
 
     /// Separates the survivors, untracks what may be, and returns the trash
     /// with its marks still on. A full collection cleans the survivors.
     fn settle_survivors(&self, work: &mut Work, generation: usize) -> Vec<NonNull<Header>> {
-        let mut count = 0;
-        work.each_candidate(|_, object| {
-            // SAFETY: candidates are live objects.
-            count += usize::from(unsafe { object.as_ref() }.is_marked(Mark::Candidate));
-        });
-        let mut trash = Vec::new();
-        if trash.try_reserve_exact(count).is_err() {
+        let mut settling = Settling::new(self, generation);
+        let dead = work.examined - work.live;
+        if settling.trash.try_reserve_exact(dead).is_err() {
             self.record_error(HeapError::NoMemory { list: "trash" });
-            self.abandon(work);
-            return Vec::new();
+            return self.abandon(work, generation);
         }
-        work.each_candidate(|_, object| {
+        for &object in &work.candidates {
             // SAFETY: candidates are live objects.
-            let header = unsafe { object.as_ref() };
-            if header.is_marked(Mark::Candidate) {
-                trash.push(object);
-            } else {
-                header.unmark();
-                if generation == 2 {
-                    header.word.set(header.word.get() | CLEAN);
+            unsafe {
+                if object.as_ref().is_marked(Mark::Candidate) {
+                    settling.trash.push(object);
+                } else {
+                    settling.settle_examined(object);
                 }
-                // SAFETY: as above.
-                unsafe { promote::untrack_survivor(object, generation) };
             }
-        });
-        trash
+        }
+        if work.wide {
+            settling.settle();
+        }
+        settling.trash
     }
 
     fn remember(&self, generation: usize, outcome: &Outcome, duration_ns: u64) {

@@ -1,55 +1,58 @@
 //! Promotion: what a collection leaves alive grows older, examined or not.
+//!
+//! No object is touched for it. A page has a *floor*: none of its objects is
+//! younger than that, whatever their headers say. Promotion raises the floor of
+//! the pages that allocated; a page that allocates again first writes its floor
+//! into the headers of the objects that it already holds.
 
 use std::ptr::NonNull;
 
-use super::super::header::{FROZEN, Header, UNTRACKED};
+use super::super::header::{FROZEN, GENERATION_MASK, Header, PREFIXED, UNTRACKED};
 use super::super::weak::is_key;
 use super::visitors::each_edge;
-use crate::alloc::page::{CURRENT, IN_MIDDLE, IN_YOUNG, Page, PageKind, describe};
+use crate::alloc::arena::page_of;
+use crate::alloc::page::{IN_MIDDLE, IN_YOUNG, Page, PageKind, describe};
+use crate::alloc::prefix::{IN_PAGE, Prefix};
 use crate::heap::core::HeapCore;
 
 impl HeapCore {
     /// Moves the objects of generations 0 to `generation` into the next one.
-    /// Cost: the blocks of pages that hold young objects.
+    /// Cost: the pages that allocated since the last collection.
+    ///
+    /// After this, no page is listed as young; those that were are listed as
+    /// middle after a young collection, and none after others. The cache of
+    /// current pages is forgotten: whoever allocates next comes by the slow
+    /// path, which lists its page as young again.
     pub(super) fn promote(&self, generation: usize) {
         let older = (generation as u32 + 1).min(2);
-        let mut promoted = self.promote_pages(older);
+        self.forget_cache();
+        self.promotions.set(self.promotions.get() + 1);
+        let mut promoted = 0;
+        let mut middle = self.middle_pages.borrow_mut();
+        for page in self.young_pages.borrow_mut().drain(..) {
+            // SAFETY: listed pages stand in mapped arenas.
+            let page_ref = unsafe { &*page };
+            page_ref.clear(IN_YOUNG);
+            promoted += page_ref.raise_floor(older);
+            if older == 1 && page_ref.kind.get() != PageKind::Unused && !page_ref.has(IN_MIDDLE) {
+                page_ref.set(IN_MIDDLE);
+                middle.push(page);
+            }
+        }
+        if older == 2 {
+            for page in middle.drain(..) {
+                // SAFETY: as above.
+                let page = unsafe { &*page };
+                page.clear(IN_MIDDLE);
+                promoted += page.raise_floor(older);
+            }
+        }
+        drop(middle);
         for from in 0..=(generation as u32).min(1) {
             promoted += self.registry.borrow()[from as usize].len();
             self.promote_registered(from, older);
         }
         self.promoted.set(promoted);
-    }
-
-    fn promote_pages(&self, older: u32) -> usize {
-        let mut promoted = 0;
-        let young = std::mem::take(&mut *self.young_pages.borrow_mut());
-        let mut still_young = Vec::new();
-        for page in young {
-            // SAFETY: listed pages stand in mapped arenas.
-            let page_ref = unsafe { &*page };
-            let moved = promote_page(page_ref, 0, older);
-            promoted += moved;
-            if page_ref.has(CURRENT) {
-                still_young.push(page);
-            } else {
-                page_ref.clear(IN_YOUNG);
-            }
-            if older == 1 && moved > 0 && !page_ref.has(IN_MIDDLE) {
-                page_ref.set(IN_MIDDLE);
-                self.middle_pages.borrow_mut().push(page);
-            }
-        }
-        *self.young_pages.borrow_mut() = still_young;
-        if older == 2 {
-            for page in std::mem::take(&mut *self.middle_pages.borrow_mut()) {
-                // SAFETY: as above.
-                let page = unsafe { &*page };
-                promoted += promote_page(page, 1, older);
-                page.clear(IN_MIDDLE);
-            }
-        }
-        promoted
     }
 
     /// CPython's 25 % rule needs the survivors of middle collections and the
@@ -71,20 +74,64 @@ impl HeapCore {
     }
 }
 
-fn promote_page(page: &Page, from: u32, to: u32) -> usize {
-    if page.kind.get() == PageKind::Unused {
-        return 0;
+impl Page {
+    /// Makes every object at least as old as `older`. Returns how many grew
+    /// older, as far as the page knows: objects that died since the page was
+    /// listed count as young ones.
+    fn raise_floor(&self, older: u32) -> usize {
+        if self.kind.get() == PageKind::Unused {
+            return 0;
+        }
+        let young = self.live().saturating_sub(self.settled.get());
+        self.settled.set(self.live());
+        self.floor.set((older as u8).max(self.floor.get()));
+        let promoted = match older {
+            1 => {
+                self.aging.set(self.aging.get() + young);
+                young
+            }
+            _ => young + self.aging.replace(0),
+        };
+        promoted as usize
     }
-    let mut moved = 0;
-    for header in page.headers() {
-        // SAFETY: headers of carved blocks are initialised.
-        let header = unsafe { &*header };
-        if !header.is_vacant() && header.generation() == from {
-            header.set_generation(to);
-            moved += 1;
+
+    /// Writes the floor into the headers: the page is about to get younger
+    /// objects.
+    pub(crate) fn lower_floor(&self) {
+        let floor = u32::from(self.floor.replace(0));
+        self.settled.set(self.live());
+        if floor == 0 {
+            return;
+        }
+        for header in self.headers() {
+            // SAFETY: headers of carved blocks are initialised.
+            let header = unsafe { &*header };
+            let scratch = header.scratch.get();
+            if !header.is_vacant() && scratch & GENERATION_MASK < floor {
+                header.scratch.set(scratch & !GENERATION_MASK | floor);
+            }
         }
     }
-    moved
+}
+
+/// The generation of an object.
+///
+/// # Safety
+/// 1. `header` belongs to an object of a heap that is alive.
+#[inline]
+pub(crate) unsafe fn generation_of(header: *const Header) -> u32 {
+    // SAFETY: duty 1: prefixed objects have a prefix, others stand in a page.
+    unsafe {
+        let written = (*header).scratch.get() & GENERATION_MASK;
+        let block: *const u8 = if !(*header).has(PREFIXED) {
+            header.cast()
+        } else if (*Prefix::of(header)).index.get() == IN_PAGE {
+            Prefix::of(header).cast()
+        } else {
+            return written;
+        };
+        written.max(u32::from((*page_of(block)).floor.get()))
+    }
 }
 
 /// Untracks a survivor that was found to hold nothing tracked, if its type
@@ -114,7 +161,7 @@ pub(super) unsafe fn untrack_survivor(object: NonNull<Header>, generation: usize
 pub(crate) unsafe fn untracks_by_now(header: *const Header) -> bool {
     // SAFETY: duty 1.
     unsafe {
-        let generation = (*header).generation();
+        let generation = generation_of(header);
         generation > 0
             && generation != FROZEN
             && describe(header)

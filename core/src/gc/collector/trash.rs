@@ -140,12 +140,11 @@ fn finalize_garbage(core: &HeapCore, trash: &Trash) -> usize {
 /// survives, with all it refers to. Returns the rest.
 #[inline(never)]
 fn handle_resurrected(core: &HeapCore, trash: Trash) -> Trash {
-    let mut work = Work::new(core, -1);
+    let mut work = Work::over(core, trash);
     work.guards = 1;
-    for &object in &trash {
-        work.mark_candidate(object);
+    for index in 0..work.candidates.len() {
+        work.mark_candidate(work.candidates[index]);
     }
-    work.candidates = trash;
     let run = catch_unwind(AssertUnwindSafe(|| {
         phases::subtract_refs(&mut work);
         if work.breach.is_none() {

@@ -1,16 +1,80 @@
 //! What each phase does with an edge.
 
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+use super::super::handle::GcBox;
 use super::super::header::{
     COPY_MAX, COPY_ONE, GENERATION_MASK, Header, IMMORTAL, MARK_MASK, Mark as State, UNTRACKED,
 };
 use super::super::trace::{Edge, Trace, Visitor};
 use super::super::weak;
-use super::promote::untracks_by_now;
+use super::bulk::{Release, release_page};
+use super::promote::{generation_of, untracks_by_now};
 use super::work::Work;
-use crate::alloc::page::owner_of;
+use crate::alloc::page::{Page, owner_of};
 use crate::inspect::place::{Element, Place};
+
+/// How the edges of all blocks of one kind are visited.
+///
+/// # Safety
+/// 1. `trace` keeps the duties of [`Trace`] for everything in the block.
+/// 2. `EDGES_ONLY` keeps what [`Trace::EDGES_ONLY`] says.
+pub(crate) unsafe trait Traced: 'static {
+    const EDGES_ONLY: bool;
+
+    /// Visits every owned edge of a block (`bytes` from its header on) once.
+    ///
+    /// # Safety
+    /// 1. `header` belongs to a live block of this kind.
+    unsafe fn trace<V: Visitor>(header: *const Header, bytes: usize, visitor: &mut V);
+}
+
+/// [`Traced`] for objects that are nothing but a `T`.
+pub(crate) struct Whole<T>(PhantomData<T>);
+
+// SAFETY: the one value in the block is visited.
+unsafe impl<T: Trace> Traced for Whole<T> {
+    const EDGES_ONLY: bool = T::EDGES_ONLY;
+    #[inline]
+    unsafe fn trace<V: Visitor>(header: *const Header, _: usize, visitor: &mut V) {
+        // SAFETY: the caller passes the header of a live `GcBox<T>`.
+        unsafe { GcBox::<T>::value(header) }.trace(visitor);
+    }
+}
+
+/// The visits of one kind of block, by phase. Those of an object take its
+/// header and the bytes of its block from there on; those of a page visit the
+/// objects in it that the phase is about, and must be told a page of this kind.
+pub(crate) struct Visits {
+    pub(crate) subtract: unsafe fn(*const Header, usize, &mut Subtract<'_>),
+    pub(crate) subtract_page: unsafe fn(&Page, &mut SubtractAhead<'_>),
+    pub(crate) mark: unsafe fn(*const Header, usize, &mut Mark<'_>),
+    pub(crate) each: unsafe fn(*const Header, usize, &mut Each<'_>),
+    /// Both are `None` where a dying value does more than to give up its edges.
+    pub(crate) release: Option<unsafe fn(*const Header, usize, &mut Release)>,
+    pub(crate) release_page: Option<unsafe fn(&Page, &mut Release)>,
+}
+
+impl Visits {
+    pub(crate) const fn of<T: Traced>() -> Visits {
+        Visits {
+            // SAFETY: whoever calls owes what `trace` asks for.
+            subtract: |header, bytes, visitor| unsafe { T::trace(header, bytes, visitor) },
+            subtract_page: subtract_page::<T>,
+            // SAFETY: as above.
+            mark: |header, bytes, visitor| unsafe { T::trace(header, bytes, visitor) },
+            // SAFETY: as above.
+            each: |header, bytes, visitor| unsafe { T::trace(header, bytes, visitor) },
+            release: if T::EDGES_ONLY { Some(T::trace) } else { None },
+            release_page: if T::EDGES_ONLY {
+                Some(release_page::<T>)
+            } else {
+                None
+            },
+        }
+    }
+}
 
 /// Trial deletion: takes one off the copied count of each candidate that an
 /// edge reaches, and makes candidates of what the closure reaches first.
@@ -29,7 +93,7 @@ impl Visitor for Subtract<'_> {
             PENDING | CANDIDATE => {
                 let copy = scratch / COPY_ONE;
                 if copy == 0 || copy == COPY_MAX {
-                    self.subtract_rarely(target);
+                    subtract_rarely(self.work, target);
                 } else {
                     header.scratch.set(scratch - COPY_ONE);
                 }
@@ -74,7 +138,8 @@ impl Subtract<'_> {
         // SAFETY: an owned edge leads to a live object.
         let header = unsafe { target.as_ref() };
         let scratch = header.scratch.get();
-        let excluded = (scratch & GENERATION_MASK).cast_signed() > self.work.oldest
+        let excluded = self.work.filled
+            || (scratch & GENERATION_MASK).cast_signed() > self.work.oldest
             || scratch & UNTRACKED != 0
             || header.word.get() & IMMORTAL != 0;
         if excluded {
@@ -86,6 +151,10 @@ impl Subtract<'_> {
             return false;
         }
         // SAFETY: as above.
+        if unsafe { generation_of(target.as_ptr()) }.cast_signed() > self.work.oldest {
+            return false;
+        }
+        // SAFETY: as above.
         if info.untracks_in.is_some() && unsafe { untracks_by_now(target.as_ptr()) } {
             header.set(UNTRACKED);
             return false;
@@ -93,34 +162,86 @@ impl Subtract<'_> {
         self.work.add_candidate(target);
         true
     }
+}
 
-    /// The copy is at 0 (a breach) or too large for the header.
-    #[cold]
-    fn subtract_rarely(&mut self, target: NonNull<Header>) {
-        // SAFETY: as above.
-        let header = unsafe { target.as_ref() };
-        if header.copied_count() == 0 {
-            self.work.breach = Some(target);
-            return;
-        }
-        let key = target.addr().get();
-        let left = self
-            .work
-            .large_counts
-            .get(&key)
-            .copied()
-            .unwrap_or(COPY_MAX)
-            - 1;
-        if left >= COPY_MAX {
-            self.work.large_counts.insert(key, left);
-        } else {
-            self.work.large_counts.remove(&key);
-            header.set_copied_count(left);
+/// The copy is at 0 (a breach) or too large for the header.
+#[cold]
+fn subtract_rarely(work: &mut Work, target: NonNull<Header>) {
+    // SAFETY: an owned edge leads to a live object.
+    let header = unsafe { target.as_ref() };
+    if header.copied_count() == 0 {
+        work.breach = Some(target);
+        return;
+    }
+    let key = target.addr().get();
+    let left = work.large_counts.get(&key).copied().unwrap_or(COPY_MAX) - 1;
+    if left >= COPY_MAX {
+        work.large_counts.insert(key, left);
+    } else {
+        work.large_counts.remove(&key);
+        header.set_copied_count(left);
+    }
+}
+
+/// Trial deletion in a wide collection, where no object joins any more: ends of
+/// edges are fetched some edges before they are looked at.
+pub(crate) struct SubtractAhead<'a> {
+    pub(crate) work: &'a mut Work,
+}
+
+impl Visitor for SubtractAhead<'_> {
+    #[inline]
+    fn edge(&mut self, Edge(target): Edge) {
+        if let Some(arrived) = self.work.ahead.exchange(target) {
+            self.subtract(arrived);
         }
     }
 }
 
-/// Marking: a tentatively unreachable object that an edge reaches is reachable.
+impl SubtractAhead<'_> {
+    #[inline]
+    fn subtract(&mut self, target: NonNull<Header>) {
+        // SAFETY: an owned edge leads to a live object.
+        let header = unsafe { target.as_ref() };
+        let scratch = header.scratch.get();
+        if matches!(scratch & MARK_MASK, PENDING | CANDIDATE) {
+            let copy = scratch / COPY_ONE;
+            if copy == 0 || copy == COPY_MAX {
+                subtract_rarely(self.work, target);
+            } else {
+                header.scratch.set(scratch - COPY_ONE);
+            }
+        }
+    }
+
+    /// Looks at what is still on its way.
+    pub(super) fn finish(mut self) {
+        for arrived in self.work.ahead.drain() {
+            self.subtract(arrived);
+        }
+    }
+}
+
+/// Subtracts the edges of a page's candidates that await it.
+///
+/// # Safety
+/// 1. The page is typed, and its objects are of kind `T`.
+unsafe fn subtract_page<T: Traced>(page: &Page, visitor: &mut SubtractAhead<'_>) {
+    let bytes = page.block_bytes.get() as usize;
+    for header in page.headers() {
+        // SAFETY: headers of carved blocks are initialised; what is marked is
+        // live, and of the page's kind by duty 1.
+        unsafe {
+            if (*header).is_marked(State::Pending) && !(*header).is_vacant() {
+                (*header).set_mark(State::Candidate);
+                T::trace(header, bytes, visitor);
+            }
+        }
+    }
+}
+
+/// Marking: what an edge of a reachable object reaches is reachable. Its header
+/// is read when it comes out of the mark stack, not here.
 pub(crate) struct Mark<'a> {
     pub(crate) work: &'a mut Work,
 }
@@ -128,11 +249,7 @@ pub(crate) struct Mark<'a> {
 impl Visitor for Mark<'_> {
     #[inline]
     fn edge(&mut self, Edge(target): Edge) {
-        // SAFETY: an owned edge leads to a live object.
-        let header = unsafe { target.as_ref() };
-        if header.is_marked(State::Candidate) {
-            self.work.make_grey(target);
-        }
+        self.work.push_grey(target);
     }
 
     /// A key that is still a candidate comes back to its ephemerons when it is
@@ -221,6 +338,6 @@ pub(crate) unsafe fn each_place(
     // SAFETY: duty 1.
     unsafe {
         let (info, bytes) = crate::alloc::page::describe(header);
-        (info.each)(header, bytes, &mut each);
+        (info.trace.each)(header, bytes, &mut each);
     }
 }

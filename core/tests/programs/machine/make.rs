@@ -35,6 +35,13 @@ impl Machine {
             Kind::Quiet(n) => erased(heap.try_alloc(Quiet {
                 slots: empty_slots(n),
             })),
+            Kind::Bare => erased(heap.try_alloc(Bare {
+                slots: Default::default(),
+            })),
+            Kind::Slab => erased(heap.try_alloc(Slab {
+                slots: Default::default(),
+                bytes: [id as u8; 3900],
+            })),
             Kind::Heavy => erased(heap.try_alloc(Heavy {
                 slots: empty_slots(2),
                 bytes: [id as u8; 3900],
@@ -89,10 +96,11 @@ impl Machine {
     }
 
     pub(super) fn burst(&mut self, n: u8, ring: bool) -> Checked {
-        let kind = if n.is_multiple_of(2) {
-            Kind::Node(2)
-        } else {
-            Kind::Heavy
+        let kind = match (self.bare, n.is_multiple_of(2)) {
+            (false, true) => Kind::Node(2),
+            (false, false) => Kind::Heavy,
+            (true, true) => Kind::Bare,
+            (true, false) => Kind::Slab,
         };
         let mut first: Option<(Id, GcAny)> = None;
         let mut last: Option<(Id, GcAny)> = None;

@@ -52,6 +52,8 @@ pub(crate) struct Machine {
     roots: Vec<(Id, Box<dyn Any>)>,
     events: Vec<Event>,
     pub(crate) tally: Tally,
+    /// Bursts are of objects that are nothing but their edges.
+    bare: bool,
 }
 
 fn pick(raw: u16, len: usize) -> Option<usize> {
@@ -66,6 +68,7 @@ impl Machine {
             .mode(setting.mode)
             .thresholds(young, middle, old)
             .build();
+        heap.examine_widely_above(setting.wide_above);
         let log = world.clone();
         heap.add_callback(move |phase, info| {
             log.note(match phase {
@@ -82,6 +85,7 @@ impl Machine {
             roots: Vec::new(),
             events: Vec::new(),
             tally: Tally::default(),
+            bare: setting.bare,
         }
     }
 
