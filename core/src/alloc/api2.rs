@@ -7,7 +7,9 @@ use allocator_api2::alloc::{AllocError, Allocator};
 
 use super::buffer::RawBuffer;
 use super::size_class::GRANULE;
+use super::source;
 use crate::heap::Heap;
+use crate::heap::builder::Mode;
 
 /// Allocates from a [`Heap`]'s private memory, which it keeps alive.
 ///
@@ -57,6 +59,14 @@ unsafe impl Allocator for HeapAlloc {
     unsafe fn deallocate(&self, block: NonNull<u8>, _: Layout) {
         // SAFETY: the block came from `allocate`, which left the buffer's
         // handle in front of it.
-        unsafe { block.sub(LEAD).cast::<RawBuffer>().read().give() };
+        unsafe {
+            if self.heap.core().mode == Mode::Debug
+                && source::is_freed(block.sub(LEAD).cast::<usize>().read())
+            {
+                let address = block.addr();
+                source::abort(&format!("block at {address:#x}: double free"), None);
+            }
+            block.sub(LEAD).cast::<RawBuffer>().read().give();
+        }
     }
 }

@@ -239,6 +239,7 @@ impl HeapCore {
     unsafe fn give_prefixed(&self, header: *mut Header) {
         // SAFETY: as the caller; the prefix was written when the block was taken.
         unsafe {
+            let site = self.site_for_report(header.addr());
             self.tracer.untrack(header.addr());
             let prefix = Prefix::of(header);
             if (*prefix).index.get() == IN_PAGE {
@@ -252,7 +253,7 @@ impl HeapCore {
             let bytes = lead + (*prefix).object_bytes;
             let align = 1 << (*prefix).align_log2;
             let block = NonNull::new_unchecked(header.cast::<u8>().sub(lead));
-            source::give(self.mode, block, bytes, align, Domain::Object);
+            source::give(self, block, bytes, align, Domain::Object, || site);
             self.discharge(bytes);
             self.source_objects.set(self.source_objects.get() - 1);
         }

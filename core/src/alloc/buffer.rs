@@ -70,9 +70,15 @@ impl RawBuffer {
             let core = if self.is_from_source() {
                 let prefix = body.cast::<BufferPrefix>().sub(1);
                 let (core, bytes) = (prefix.as_ref().core, prefix.as_ref().bytes);
+                if source::is_freed(core.addr()) {
+                    let address = body.addr();
+                    source::abort(&format!("buffer at {address:#x}: double free"), None);
+                }
                 let whole = bytes + LEAD;
+                let site = (*core).site_for_report(body.addr().get());
                 (*core).tracer.untrack(body.addr().get());
-                source::give((*core).mode, prefix.cast(), whole, 16, Domain::Buffer);
+                let prefix = prefix.cast();
+                source::give(&*core, prefix, whole, 16, Domain::Buffer, || site);
                 (*core).discharge(whole);
                 (*core).source_buffers.set((*core).source_buffers.get() - 1);
                 (*core)
@@ -126,7 +132,8 @@ impl RawBuffer {
             let prefix = self.start().cast::<BufferPrefix>().sub(1);
             let old = prefix.as_ref().bytes + LEAD;
             core.charge(whole)?;
-            let moved = source::resize(core.mode, prefix.cast(), old, whole, 16, Domain::Buffer);
+            let site = || core.tracer.site(self.start().addr().get());
+            let moved = source::resize(core, prefix.cast(), old, whole, 16, Domain::Buffer, site);
             let Some(block) = moved else {
                 core.discharge(whole);
                 return Err(AllocError::OutOfMemory { bytes });

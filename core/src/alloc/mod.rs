@@ -30,3 +30,4 @@ pub(crate) mod source;
 pub use api2::HeapAlloc;
 pub use global::GlobalBackend;
 pub use heap_vec::HeapVec;
+pub use source::is_freed_pattern;

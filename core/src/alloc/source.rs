@@ -6,14 +6,19 @@
 //!   size (8, big endian) | letter (1) | 7 x 0xFD | body, born 0xCD | 8 x 0xFD
 //! ```
 //!
-//! Freed bodies are filled with 0xDD and the letter with `0xDD`, so that a
-//! second free or a free through another domain is told apart. A broken guard
-//! is a program error: the report is printed and the process aborts.
+//! Freed blocks are filled with 0xDD, the letter included, and wait in a
+//! [`Quarantine`] before they go back to the system, so that a second free or a
+//! free through another domain is told apart. A broken guard is a program
+//! error: the report is printed and the process aborts.
 
 use std::alloc::{Layout, alloc, dealloc, realloc};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::ptr::{self, NonNull};
 
 use crate::heap::builder::Mode;
+use crate::heap::core::HeapCore;
+use crate::inspect::tracemalloc::Site;
 
 /// Who a block belongs to; freeing it under another letter is an error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,17 +65,63 @@ pub(crate) fn take(mode: Mode, bytes: usize, align: usize, domain: Domain) -> Op
     }
 }
 
-/// Gives a block back.
+/// Freed blocks of a heap in debug mode that are not given to the system yet.
+#[derive(Default)]
+pub(crate) struct Quarantine {
+    blocks: RefCell<VecDeque<(NonNull<u8>, Layout)>>,
+    bytes: Cell<usize>,
+}
+
+/// Bytes that wait at most; the oldest block goes first.
+const QUARANTINE_BYTES: usize = 1 << 20;
+
+impl Quarantine {
+    fn add(&self, raw: NonNull<u8>, layout: Layout) {
+        let mut blocks = self.blocks.borrow_mut();
+        blocks.push_back((raw, layout));
+        let mut bytes = self.bytes.get() + layout.size();
+        while bytes > QUARANTINE_BYTES
+            && let Some((raw, layout)) = blocks.pop_front()
+        {
+            bytes -= layout.size();
+            // SAFETY: taken with this layout, freed by its owner, given once.
+            unsafe { dealloc(raw.as_ptr(), layout) };
+        }
+        self.bytes.set(bytes);
+    }
+}
+
+impl Drop for Quarantine {
+    fn drop(&mut self) {
+        for (raw, layout) in self.blocks.get_mut().drain(..) {
+            // SAFETY: as in `add`.
+            unsafe { dealloc(raw.as_ptr(), layout) };
+        }
+    }
+}
+
+/// Whether a word is what debug mode leaves where there is no object: null,
+/// never written (0xCD), a guard (0xFD) or freed (0xDD). CPython's
+/// `_PyMem_IsPtrFreed`.
+pub fn is_freed_pattern(word: usize) -> bool {
+    let all = |byte: u8| usize::from_ne_bytes([byte; size_of::<usize>()]);
+    [0, all(BORN), all(PAD), all(FREED)].contains(&word)
+}
+
+/// Gives a block back; in debug mode after a look at its guards. `site` tells
+/// the report where the block was allocated.
 ///
 /// # Safety
 /// 1. `body` came from [`take`] with the same mode, bytes, align and domain.
 pub(crate) unsafe fn give(
-    mode: Mode,
+    core: &HeapCore,
     body: NonNull<u8>,
     bytes: usize,
     align: usize,
     domain: Domain,
+    site: impl FnOnce() -> Option<Site>,
 ) {
+    let mode = core.mode;
     let Some(layout) = layout(mode, bytes, align) else {
         return;
     };
@@ -81,13 +132,27 @@ pub(crate) unsafe fn give(
             return;
         }
         if let Some(fault) = inspect(body, bytes, domain) {
-            eprintln!("{fault}");
-            std::process::abort();
+            abort(&fault, site());
         }
         body.sub(8).write(FREED);
         ptr::write_bytes(body.as_ptr(), FREED, bytes);
-        dealloc(body.sub(lead(align)).as_ptr(), layout);
+        core.quarantine.add(body.sub(lead(align)), layout);
     }
+}
+
+/// Prints a report and ends the process.
+pub(crate) fn abort(fault: &str, site: Option<Site>) -> ! {
+    eprintln!("{fault}");
+    match site {
+        Some(site) => eprintln!("    allocated at {site}"),
+        None => eprintln!("    allocated at an unknown place; start tracemalloc to know it"),
+    }
+    std::process::abort();
+}
+
+/// Whether memory that should hold a prefix was freed: a second free.
+pub(crate) fn is_freed(word: usize) -> bool {
+    word == usize::from_ne_bytes([FREED; size_of::<usize>()])
 }
 
 /// Resizes a block in place or by moving it; `None` leaves it untouched. Debug
@@ -96,19 +161,21 @@ pub(crate) unsafe fn give(
 /// # Safety
 /// 1. `body` came from [`take`] with the same mode, bytes, align and domain.
 pub(crate) unsafe fn resize(
-    mode: Mode,
+    core: &HeapCore,
     body: NonNull<u8>,
     bytes: usize,
     new_bytes: usize,
     align: usize,
     domain: Domain,
+    site: impl FnOnce() -> Option<Site>,
 ) -> Option<NonNull<u8>> {
+    let mode = core.mode;
     if mode == Mode::Debug {
         let moved = take(mode, new_bytes, align, domain)?;
         // SAFETY: both blocks hold the shorter length; then duty 1.
         unsafe {
             ptr::copy_nonoverlapping(body.as_ptr(), moved.as_ptr(), bytes.min(new_bytes));
-            give(mode, body, bytes, align, domain);
+            give(core, body, bytes, align, domain, site);
         }
         return Some(moved);
     }
@@ -143,8 +210,57 @@ pub(crate) unsafe fn inspect(body: NonNull<u8>, bytes: usize, domain: Domain) ->
     } else {
         return None;
     };
-    Some(format!(
-        "debug memory block of {bytes} bytes, API '{}': {wrong}\n    lead {lead:02x?}\n    tail {tail:02x?}",
+    Some(report(body, bytes, domain, lead, tail, wrong))
+}
+
+/// The block as CPython's debug allocator shows it.
+fn report(
+    body: NonNull<u8>,
+    bytes: usize,
+    domain: Domain,
+    lead: &[u8],
+    tail: &[u8],
+    wrong: &str,
+) -> String {
+    let address = body.addr().get();
+    let mut text = format!("Debug memory block at address {address:#x}: {wrong}\n");
+    let mut line = |line: String| {
+        text.push_str("    ");
+        text.push_str(&line);
+        text.push('\n');
+    };
+    let size = lead[..8]
+        .iter()
+        .fold(0_u64, |size, &byte| size << 8 | u64::from(byte));
+    line(format!(
+        "{bytes} bytes freed, {size} bytes originally requested"
+    ));
+    line(format!(
+        "API '{}', freed through API '{}'",
+        char::from(lead[8]).escape_default(),
         domain as u8 as char
-    ))
+    ));
+    line(pads("7 pad bytes in front", "front", &lead[9..]));
+    line(pads("8 pad bytes behind", "tail", tail));
+    let shown = bytes.min(16);
+    // SAFETY: the body has `bytes` bytes, which are mapped as the guards are.
+    let data = unsafe { std::slice::from_raw_parts(body.as_ptr(), shown) };
+    text.push_str(&format!(
+        "    Data: {data:02x?}{}",
+        if bytes > shown { " ..." } else { "" }
+    ));
+    text
+}
+
+/// The pad bytes, one by one when they are not all what they should be.
+fn pads(what: &str, place: &str, pads: &[u8]) -> String {
+    if pads.iter().all(|&pad| pad == PAD) {
+        return format!("The {what} are {PAD:#04x}, as expected.");
+    }
+    let mut text = format!("The {what} are not all {PAD:#04x}:");
+    for (index, pad) in pads.iter().enumerate() {
+        let ouch = if *pad == PAD { "" } else { " *** OUCH" };
+        text.push_str(&format!("\n        at {place}+{index}: {pad:#04x}{ouch}"));
+    }
+    text
 }

@@ -5,6 +5,7 @@ use std::ptr::{self, NonNull};
 
 use super::Heap;
 use super::builder::{HeapBuilder, Mode};
+use super::debug_text::DebugSink;
 use super::errors::{AllocError, HeapError};
 use super::records::{GenerationStats, Records};
 use super::roots::RootTable;
@@ -13,9 +14,11 @@ use crate::alloc::arena::{Arena, PAGE_BYTES, PAGES};
 use crate::alloc::page::{IN_SUSPECT, Page, PageKind, describe};
 use crate::alloc::pools::{self, CacheLine, Pools};
 use crate::alloc::prefix::Prefix;
+use crate::alloc::source::Quarantine;
 use crate::gc::handle::GcAny;
 use crate::gc::header::{Header, Mark};
 use crate::gc::type_info::TypeInfo;
+use crate::inspect::tracemalloc::Site;
 use crate::inspect::tracemalloc::recorder::Tracer;
 use crate::object::runtime::ObjectRuntime;
 
@@ -78,6 +81,7 @@ pub(crate) struct HeapCore {
     pub(crate) records: RefCell<Records>,
     pub(crate) hooks: Hooks,
     pub(crate) debug: Cell<DebugFlags>,
+    pub(crate) debug_sink: RefCell<Option<DebugSink>>,
     pub(crate) garbage: RefCell<Vec<GcAny>>,
     pub(crate) errors: RefCell<Vec<HeapError>>,
     pub(crate) roots: RefCell<RootTable>,
@@ -91,6 +95,7 @@ pub(crate) struct HeapCore {
     pub(crate) promotions: Cell<usize>,
     pub(crate) objects: ObjectRuntime,
     pub(crate) tracer: Tracer,
+    pub(crate) quarantine: Quarantine,
 }
 
 impl HeapCore {
@@ -134,6 +139,7 @@ impl HeapCore {
             records: RefCell::new(Records::new()),
             hooks: Hooks::default(),
             debug: Cell::default(),
+            debug_sink: RefCell::default(),
             garbage: RefCell::default(),
             errors: RefCell::default(),
             roots: RefCell::default(),
@@ -142,6 +148,7 @@ impl HeapCore {
             promotions: Cell::new(0),
             objects: ObjectRuntime::default(),
             tracer: Tracer::default(),
+            quarantine: Quarantine::default(),
         });
         core.update_trigger();
         NonNull::from(Box::leak(core))
@@ -180,7 +187,9 @@ impl HeapCore {
         self.closed.set(true);
         self.attention.set(true);
         self.update_trigger();
+        self.tell_leftovers();
         self.hooks.clear();
+        drop(self.debug_sink.take());
         let garbage = std::mem::take(&mut *self.garbage.borrow_mut());
         drop(garbage); // The borrow has ended: finalizers may use the heap.
         self.retire_current_pages();
@@ -237,6 +246,13 @@ impl HeapCore {
     /// The fast path may be used: nobody counts or records allocations.
     pub(crate) fn may_cache(&self) -> bool {
         self.fail_after.get().is_none() && !self.closed.get() && !self.tracer.is_on()
+    }
+
+    /// Where a block was allocated, for debug mode's report, if that is known.
+    pub(crate) fn site_for_report(&self, address: usize) -> Option<Site> {
+        (self.mode == Mode::Debug)
+            .then(|| self.tracer.site(address))
+            .flatten()
     }
 
     pub(crate) fn charge(&self, bytes: usize) -> Result<(), AllocError> {

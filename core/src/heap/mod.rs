@@ -3,12 +3,15 @@
 //!
 //! A [`Heap`] is a handle on a core that lives until the last handle, object
 //! and buffer are gone. Files: `core` (state and lifetime), `alloc_object`
-//! (making objects), `surface` (gc), `roots`, `records`, `builder`, `errors`.
+//! (making objects), `surface` (gc), `debug_text` (what `set_debug` tells),
+//! `malloc_stats` (sys), `roots`, `records`, `builder`, `errors`.
 
 mod alloc_object;
 pub(crate) mod builder;
 pub(crate) mod core;
+pub(crate) mod debug_text;
 pub(crate) mod errors;
+mod malloc_stats;
 pub(crate) mod records;
 pub(crate) mod roots;
 pub(crate) mod surface;

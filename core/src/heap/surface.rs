@@ -23,6 +23,14 @@ pub struct DebugFlags(u32);
 impl DebugFlags {
     /// No debugging.
     pub const NONE: DebugFlags = DebugFlags(0);
+    /// Each collection tells what it found ([`Heap::set_debug_sink`]).
+    pub const STATS: DebugFlags = DebugFlags(1);
+    /// Each object found unreachable is told.
+    pub const COLLECTABLE: DebugFlags = DebugFlags(2);
+    /// Objects left in the garbage list are told when the heap is given up.
+    pub const UNCOLLECTABLE: DebugFlags = DebugFlags(4);
+    /// All that helps to find a leak: `COLLECTABLE`, `UNCOLLECTABLE`, `SAVEALL`.
+    pub const LEAK: DebugFlags = DebugFlags(2 | 4 | 32);
     /// Unreachable objects go to [`Heap::garbage`] instead of being freed.
     pub const SAVEALL: DebugFlags = DebugFlags(32);
 
@@ -140,6 +148,13 @@ impl Heap {
     /// Sets the debugging switches.
     pub fn set_debug(&self, flags: DebugFlags) {
         self.core().debug.set(flags);
+    }
+
+    /// Where debugging text goes, a line at a time without its end; standard
+    /// error at first. A panic of the sink is recorded.
+    pub fn set_debug_sink(&self, sink: impl Fn(&str) + 'static) {
+        let old = self.core().debug_sink.replace(Some(Rc::new(sink)));
+        drop(old); // The borrow has ended: what it captured may use the heap.
     }
 
     /// The debugging switches.
@@ -292,7 +307,7 @@ impl HeapCore {
 
 /// Whether the collector examines the object; what it would have untracked had
 /// it looked counts as untracked.
-fn is_tracked(header: &Header) -> bool {
+pub(super) fn is_tracked(header: &Header) -> bool {
     // SAFETY: the caller's object is live.
     !header.has(UNTRACKED) && !unsafe { untracks_by_now(header) }
 }

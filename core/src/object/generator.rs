@@ -56,6 +56,26 @@ pub trait Frame: Trace {
         let _ = heap;
         Step::Return(Value::NONE)
     }
+
+    /// An error is raised where the frame waits at a yield: a place for what
+    /// `except` would do.
+    ///
+    /// # Errors
+    /// The error that leaves the frame, which then has ended; by default the
+    /// one that came in.
+    fn throw(&mut self, heap: &Heap, error: Value) -> Result<Step, Value> {
+        let _ = heap;
+        Err(error)
+    }
+}
+
+/// What comes out of [`throw`](Gc::<Generator>::throw) instead of a step.
+#[derive(Debug, PartialEq)]
+pub enum Thrown {
+    /// The generator cannot take an error now.
+    Refused(GeneratorError),
+    /// The error, or another one that the frame raised; the frame has ended.
+    Error(Value),
 }
 
 /// Why a generator cannot do what was asked.
@@ -93,6 +113,7 @@ enum State {
 struct Code {
     resume: unsafe fn(*const Header, &Heap, Value) -> Step,
     exit: unsafe fn(*const Header, &Heap) -> Step,
+    throw: unsafe fn(*const Header, &Heap, Value) -> Result<Step, Value>,
     drop: unsafe fn(*const Header),
 }
 
@@ -251,6 +272,33 @@ impl Gc<Generator> {
         }
     }
 
+    /// Raises `error` where the frame waits. One that never ran, or has ended,
+    /// only ends: the error comes back.
+    ///
+    /// # Errors
+    /// The error that left the frame, or that the generator is running.
+    pub fn throw(&self, heap: &Heap, error: Value) -> Result<Step, Thrown> {
+        match self.state.get() {
+            State::Running => return Err(Thrown::Refused(GeneratorError::AlreadyExecuting)),
+            State::Finished => return Err(Thrown::Error(error)),
+            State::Created => {
+                self.release_frame();
+                return Err(Thrown::Error(error));
+            }
+            State::Suspended => {}
+        }
+        let run = Run::begin(self);
+        // SAFETY: as in `step`.
+        match unsafe { (self.code.throw)(self.header(), heap, error) } {
+            Ok(step) => {
+                run.end(&step);
+                Ok(step)
+            }
+            // Dropping `run` ends the generator.
+            Err(error) => Err(Thrown::Error(error)),
+        }
+    }
+
     /// Drops the frame; whatever that runs finds a finished generator.
     fn release_frame(&self) {
         self.state.set(State::Finished);
@@ -299,6 +347,10 @@ const fn code_of<F: Frame>() -> Code {
         exit: |header, heap| {
             // SAFETY: as above.
             unsafe { &mut *frame::<F>(header) }.exit(heap)
+        },
+        throw: |header, heap, error| {
+            // SAFETY: as above.
+            unsafe { &mut *frame::<F>(header) }.throw(heap, error)
         },
         drop: |header| {
             // SAFETY: the caller gives the frame up.

@@ -53,7 +53,7 @@ pub use buffer::{BufferError, BufferExport, ByteArray, Bytes, Format, MemoryView
 pub use class::{Class, ClassBuilder, ClassError, Form, MAX_SHARED_NAMES};
 pub use dict::Dict;
 pub use function::{Call, Function, NativeFn};
-pub use generator::{Frame, Generator, GeneratorError, Step};
+pub use generator::{Frame, Generator, GeneratorError, Step, Thrown};
 pub use instance::{AttributeError, Instance};
 pub use key::{equal_values, hash_value};
 pub use list::List;
@@ -65,7 +65,7 @@ pub use tuple::Tuple;
 pub use value::Value;
 pub(crate) use weak::FinalizerTable;
 pub use weak::{Detached, Finalizer, WeakIter, WeakKeyDictionary, WeakSet, WeakValueDictionary};
-pub use weakref::{WeakError, WeakProxy, WeakRef, weakref_count, weakrefs};
+pub use weakref::{WeakError, WeakProxy, WeakRef, is_weak_referable, weakref_count, weakrefs};
 
 use self::value::Kind;
 use crate::alloc::page::describe;

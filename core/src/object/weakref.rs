@@ -35,8 +35,8 @@ pub struct WeakRef(Gc<WeakBox>);
 /// Why a weak reference cannot do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WeakError {
-    /// An immediate is no object, so nothing can refer to it weakly
-    /// (TypeError).
+    /// An immediate is no object, and slots without `__weakref__` leave no room,
+    /// so nothing can refer to it weakly (TypeError).
     NotReferable(String),
     /// The referent is gone and its hash was never asked for (TypeError).
     GoneAway,
@@ -191,7 +191,10 @@ fn hooked<C: Callback>(
 }
 
 fn referable(referent: &Value) -> Result<super::BorrowedAny<'_>, WeakError> {
-    let object = referent.as_object();
+    let bare = |class: &super::Class| !class.has_weak_instances();
+    let instance = referent.as_instance();
+    let refused = instance.is_some_and(|instance| bare(instance.class()));
+    let object = referent.as_object().filter(|_| !refused);
     object.ok_or_else(|| WeakError::NotReferable(referent.type_name().to_owned()))
 }
 
@@ -208,6 +211,22 @@ fn callback(reference: &Gc<WeakBox>) -> Option<Value> {
     reference.live_target()?;
     let hook = reference.hook().filter(|hook| hook.call.is_some())?;
     Some(Value::from(hook.object.clone()))
+}
+
+/// Whether Python lets the object be referred to weakly. Here any object can
+/// be, save for instances whose class declares slots without `__weakref__`.
+pub fn is_weak_referable(value: &Value) -> bool {
+    match value.kind() {
+        None | Some(Kind::Str | Kind::List | Kind::Tuple | Kind::Dict) => false,
+        Some(Kind::Float | Kind::Int | Kind::WeakRef) => false,
+        Some(Kind::Generator | Kind::Class | Kind::Function) => true,
+        Some(Kind::Instance) => referable(value).is_ok(),
+        Some(Kind::Other) => {
+            value.as_bytes().is_none()
+                && value.as_byte_array().is_none()
+                && value.as_cell().is_none()
+        }
+    }
 }
 
 /// Weak references of all kinds to the object behind a value (Python's

@@ -1,7 +1,8 @@
 use std::cell::RefCell;
 
 use exuvia_core::object::{
-    Class, ClassError, Form, Instance, List, MAX_SHARED_NAMES, Str, Value, ref_count,
+    Class, ClassError, Dict, Form, Instance, List, MAX_SHARED_NAMES, Str, Value, WeakRef,
+    is_weak_referable, ref_count, weakref_count,
 };
 use exuvia_core::{Gc, Heap};
 
@@ -460,4 +461,137 @@ fn a_finalizer_runs_once_with_its_attributes_and_may_resurrect() {
     drop(ring);
     assert_eq!(heap.collect_all(), 2, "its list is trash too: no way back");
     LOG.with_borrow(|log| assert_eq!(*log, ["ring"]));
+}
+
+#[test]
+fn a_class_in_a_cycle_with_itself_and_its_instances_is_collected() {
+    let heap = crate::heap();
+    let (me, one) = (Str::intern(&heap, "me"), Str::intern(&heap, "one"));
+    let class = Class::builder(&heap, "C")
+        .attribute("answer", Value::small(42))
+        .method("m", |call| call.this.clone())
+        .build();
+    let heir = Class::builder(&heap, "D").base(&class).build();
+    class.set_attribute(&heap, &me, Value::from(&class));
+    let instance = Class::instantiate(&heir, &heap);
+    class.set_attribute(&heap, &one, Value::from(&instance));
+    let answer = Str::intern(&heap, "answer");
+    assert_eq!(instance.lookup(&answer), Ok(Value::small(42)));
+    assert_eq!(heir.attribute(&answer), Some(Value::small(42)));
+    heir.set_attribute(&heap, &answer, Value::small(43));
+    assert_eq!(instance.lookup(&answer), Ok(Value::small(43)));
+    assert_eq!(class.attribute(&answer), Some(Value::small(42)));
+    let watch = Gc::downgrade(&class);
+    drop((class, heir, instance));
+    assert!(!watch.is_dead());
+    // Two classes, an instance, a function.
+    assert_eq!(heap.collect_all(), 4);
+    assert!(watch.is_dead());
+    heap.verify().unwrap();
+}
+
+#[test]
+fn several_bases_lend_methods_and_at_most_one_layout() {
+    let heap = crate::heap();
+    let make = |name, slots: &[&str]| {
+        let builder = Class::builder(&heap, name).slots(slots.iter().copied());
+        builder.method("who", |_| Value::small(1)).build()
+    };
+    let (solid, other) = (make("Solid", &["a"]), make("Other", &["b"]));
+    let empty = Class::builder(&heap, "Empty")
+        .slots([""; 0])
+        .method("extra", |_| Value::small(2))
+        .build();
+    let both = Class::builder(&heap, "Both")
+        .bases([&empty, &solid])
+        .slots(["c"])
+        .build();
+    assert_eq!(both.slot_count(), 2);
+    assert!(Class::is_subclass_of(&both, &empty) && Class::is_subclass_of(&both, &solid));
+    assert_eq!(both.bases().count(), 2);
+    let instance = Class::instantiate(&both, &heap);
+    for (name, result) in [("who", 1), ("extra", 2)] {
+        let called = instance.call(&heap, &Str::intern(&heap, name), &[]);
+        assert_eq!(called, Ok(Value::small(result)));
+    }
+    let conflict = Class::builder(&heap, "X")
+        .bases([&solid, &other])
+        .try_build();
+    assert_eq!(conflict.unwrap_err(), ClassError::LayoutConflict);
+    let heir = Class::builder(&heap, "H").base(&solid).slots(["d"]).build();
+    let fine = Class::builder(&heap, "Y")
+        .bases([&solid, &heir])
+        .try_build();
+    assert_eq!(fine.unwrap().slot_count(), 2);
+}
+
+#[test]
+fn special_and_private_slot_names_follow_python() {
+    let heap = crate::heap();
+    let bare = Class::builder(&heap, "Bare")
+        .slots(["__private", "_one"])
+        .build();
+    let names: Vec<&str> = bare.slot_names().iter().map(|name| name.as_str()).collect();
+    assert_eq!(names, ["_Bare__private", "_one"]);
+    assert!(!bare.has_weak_instances());
+    let object = Value::from(Class::instantiate(&bare, &heap));
+    let refused = WeakRef::of(&object).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "cannot create weak reference to 'Bare' object"
+    );
+    assert_eq!(weakref_count(&object), 0);
+    let weak = Class::builder(&heap, "Weak")
+        .slots(["x", "__weakref__"])
+        .build();
+    assert_eq!((weak.slot_count(), weak.form()), (1, Form::Slots));
+    let object = Value::from(Class::instantiate(&weak, &heap));
+    assert!(WeakRef::of(&object).is_ok() && is_weak_referable(&object));
+    let open = Class::builder(&heap, "Open")
+        .slots(["x", "__dict__"])
+        .build();
+    assert_eq!(
+        (open.form(), open.has_weak_instances()),
+        (Form::Inline, false)
+    );
+    let heir = Class::builder(&heap, "Heir").base(&bare).build();
+    assert!(heir.has_weak_instances() && heir.form() == Form::Inline);
+    let clash = Class::builder(&heap, "Clash")
+        .slots(["x"])
+        .attribute("x", Value::NONE);
+    assert_eq!(
+        clash.try_build().unwrap_err(),
+        ClassError::SlotIsMethod("x".to_owned())
+    );
+    assert!(!is_weak_referable(&Value::from(Dict::new(&heap))));
+}
+
+#[test]
+fn an_instance_dict_can_be_replaced_and_deleted() {
+    let heap = crate::heap();
+    let (a, b) = (Str::intern(&heap, "a"), Str::intern(&heap, "b"));
+    let class = Class::builder(&heap, "C").build();
+    for materialised in [false, true] {
+        let object = Class::instantiate(&class, &heap);
+        object.set_attr(&heap, &a, Value::small(1)).unwrap();
+        let old = materialised.then(|| object.dict(&heap).unwrap());
+        let other = Dict::new(&heap);
+        other.insert(&heap, Value::from(&b), Value::small(2));
+        object.set_dict(&heap, &other).unwrap();
+        assert_eq!(
+            (object.get_attr(&a), object.get_attr(&b)),
+            (None, Some(Value::small(2)))
+        );
+        object.set_attr(&heap, &a, Value::small(3)).unwrap();
+        assert_eq!(other.get_str("a"), Some(Value::small(3)));
+        if let Some(old) = old {
+            assert_eq!(old.get_str("a"), Some(Value::small(1)));
+        }
+        object.del_dict(&heap).unwrap();
+        assert_eq!((object.get_attr(&a), other.len()), (None, 2));
+        assert!(object.dict(&heap).unwrap().is_empty());
+    }
+    let slots = Class::builder(&heap, "S").slots(["x"]).build();
+    let object = Class::instantiate(&slots, &heap);
+    assert!(object.set_dict(&heap, &Dict::new(&heap)).is_err());
 }

@@ -2,7 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use exuvia_core::object::{
-    Frame, Generator, GeneratorError, List, Step, Value, ref_count, size_of,
+    Frame, Generator, GeneratorError, List, Step, Thrown, Value, WeakRef, ref_count, size_of,
 };
 use exuvia_core::{Gc, Heap, Trace};
 
@@ -293,4 +293,65 @@ fn locals_that_drop_use_the_finished_generator() {
     *slot.borrow_mut() = Some(generator.clone());
     assert_eq!(generator.next(&heap), Ok(None));
     assert!(ran.get());
+}
+
+/// Yields forever; takes errors as its kind says.
+#[derive(Trace)]
+struct Catcher {
+    kind: i64,
+    held: Value,
+}
+
+impl Frame for Catcher {
+    fn resume(&mut self, _: &Heap, _: Value) -> Step {
+        Step::Yield(self.held.clone())
+    }
+    fn throw(&mut self, _: &Heap, error: Value) -> Result<Step, Value> {
+        match self.kind {
+            0 => Ok(Step::Yield(error)),
+            1 => Ok(Step::Return(error)),
+            _ => Err(Value::small(99)),
+        }
+    }
+}
+
+#[test]
+fn an_error_is_caught_returned_or_leaves_the_frame() {
+    let heap = crate::heap();
+    let error = || Value::small(7);
+    let started = |kind| {
+        let held = Value::from(List::new(&heap));
+        let watch = WeakRef::of(&held).unwrap();
+        let generator = Generator::new(&heap, Catcher { kind, held });
+        drop(generator.next(&heap));
+        (generator, watch)
+    };
+    let (catching, watch) = started(0);
+    assert_eq!(catching.throw(&heap, error()), Ok(Step::Yield(error())));
+    assert!(!catching.is_finished() && !watch.is_dead());
+    let (returning, watch) = started(1);
+    assert_eq!(returning.throw(&heap, error()), Ok(Step::Return(error())));
+    assert!(
+        returning.is_finished() && watch.is_dead(),
+        "locals are released"
+    );
+    let (raising, watch) = started(2);
+    let raised = Err(Thrown::Error(Value::small(99)));
+    assert_eq!(raising.throw(&heap, error()), raised);
+    assert!(raising.is_finished() && watch.is_dead());
+    assert_eq!(raising.next(&heap), Ok(None));
+    assert_eq!(raising.throw(&heap, error()), Err(Thrown::Error(error())));
+    let fresh = Generator::new(
+        &heap,
+        Catcher {
+            kind: 0,
+            held: Value::NONE,
+        },
+    );
+    assert_eq!(fresh.throw(&heap, error()), Err(Thrown::Error(error())));
+    assert!(fresh.is_finished());
+    let plain = Generator::from_fn(&heap, 0, |_, _| Some(Value::NONE));
+    drop(plain.next(&heap));
+    assert_eq!(plain.throw(&heap, error()), Err(Thrown::Error(error())));
+    assert!(plain.is_finished());
 }

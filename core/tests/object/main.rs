@@ -13,6 +13,7 @@ mod generator;
 mod list;
 mod method;
 mod set;
+mod sizes;
 mod text;
 mod value;
 mod weak;

@@ -54,10 +54,12 @@ impl HeapCore {
             return 0;
         }
         self.call_hooks(Phase::Start, Info::start(generation));
+        self.tell_start(generation);
         let start = Instant::now();
         let outcome = self.collect_generation(generation);
         let duration_ns = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.remember(generation, &outcome, duration_ns);
+        self.tell_stop(&outcome, duration_ns);
         // Still inside: a callback that collects must not call itself back.
         self.call_hooks(Phase::Stop, Info::stop(generation, &outcome));
         self.collecting.set(false);

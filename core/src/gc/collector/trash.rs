@@ -23,10 +23,13 @@ type Trash = Vec<NonNull<Header>>;
 impl HeapCore {
     /// Deals with the tentatively unreachable set.
     pub(super) fn dispose(&self, trash: Trash, outcome: &mut Outcome) {
+        let told = self.names_of_collectable(&trash);
         let cleared = handle_weakrefs(self, &trash);
-        let runs_user_code = !cleared.is_empty() || trash.iter().any(|&t| wants_finalizer(t));
+        let runs_user_code =
+            !cleared.is_empty() || !told.is_empty() || trash.iter().any(|&t| wants_finalizer(t));
         let (trash, guarded) = if runs_user_code {
             guard(&trash);
+            self.tell_all(told);
             weak::call_back(self, cleared.callers);
             drop(cleared.values);
             outcome.finalized = finalize_garbage(self, &trash);
@@ -39,7 +42,6 @@ impl HeapCore {
         };
         outcome.unreachable = trash.len();
         if self.debug.get().contains(DebugFlags::SAVEALL) {
-            outcome.uncollectable = trash.len();
             self.save(&trash, guarded);
         } else {
             delete_garbage(self, &trash);

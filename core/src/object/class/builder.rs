@@ -22,8 +22,10 @@ pub enum ClassError {
     BadName(String),
     /// A slot is declared twice, here or in a base.
     DuplicateSlot(String),
-    /// A slot and a method of the class have the same name.
+    /// A slot and a method or attribute of the class have the same name.
     SlotIsMethod(String),
+    /// Two bases have slots of their own.
+    LayoutConflict,
 }
 
 impl fmt::Display for ClassError {
@@ -44,9 +46,12 @@ impl fmt::Display for ClassError {
             ClassError::SlotIsMethod(name) => {
                 write!(
                     f,
-                    "slot {name:?} conflicts with a method of that name; rename one"
+                    "slot {name:?} conflicts with a method or attribute of that name; rename one"
                 )
             }
+            ClassError::LayoutConflict => f.write_str(
+                "multiple bases have instance lay-out conflict: only one may have slots",
+            ),
         }
     }
 }
@@ -59,6 +64,9 @@ pub struct ClassBuilder<'a> {
     heap: &'a Heap,
     name: &'a str,
     base: Option<Gc<Class>>,
+    more_bases: Vec<Gc<Class>>,
+    attributes: Vec<(&'a str, Value)>,
+    weak: bool,
     slots: Option<Vec<String>>,
     form: Option<Form>,
     methods: Vec<(&'a str, NativeFn, Vec<Value>)>,
@@ -71,6 +79,9 @@ impl<'a> ClassBuilder<'a> {
             heap,
             name,
             base: None,
+            more_bases: Vec::new(),
+            attributes: Vec::new(),
+            weak: false,
             slots: None,
             form: None,
             methods: Vec::new(),
@@ -78,12 +89,20 @@ impl<'a> ClassBuilder<'a> {
         }
     }
 
-    /// Declares slots (Python's `__slots__`). Unless [`dict`](Self::dict),
+    /// Declares slots (Python's `__slots__`). `__dict__` among them asks for
+    /// any attribute, `__weakref__` for weak references; a name that begins
+    /// with two underscores is mangled, as in Python. Unless [`dict`](Self::dict),
     /// [`plain_dict`](Self::plain_dict) or a base says otherwise, instances
     /// have no other attributes.
     pub fn slots<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
-        let more = names.into_iter().map(Into::into);
-        self.slots.get_or_insert_default().extend(more);
+        let slots = self.slots.get_or_insert_default();
+        for name in names.into_iter().map(Into::into) {
+            match name.as_str() {
+                "__dict__" => self.form = Some(Form::Inline),
+                "__weakref__" => self.weak = true,
+                _ => slots.push(mangled(self.name, name)),
+            }
+        }
         self
     }
 
@@ -104,6 +123,19 @@ impl<'a> ClassBuilder<'a> {
     /// attribute makes this class do so too.
     pub fn base(mut self, base: &Gc<Class>) -> Self {
         self.base = Some(base.clone());
+        self
+    }
+
+    /// Inherits from several classes, searched from left to right, depth
+    /// first. Only one of them may have slots, unless it inherits from another.
+    pub fn bases<'b>(mut self, bases: impl IntoIterator<Item = &'b Gc<Class>>) -> Self {
+        self.more_bases = bases.into_iter().cloned().collect();
+        self
+    }
+
+    /// Adds an attribute of the class itself, which instances see too.
+    pub fn attribute(mut self, name: &'a str, value: Value) -> Self {
+        self.attributes.push((name, value));
         self
     }
 
@@ -153,21 +185,22 @@ impl<'a> ClassBuilder<'a> {
     /// # Panics
     /// When the heap has no room.
     #[cfg_attr(feature = "tracemalloc", track_caller)]
-    pub fn try_build(self) -> Result<Gc<Class>, ClassError> {
+    pub fn try_build(mut self) -> Result<Gc<Class>, ClassError> {
+        self.choose_base()?;
         self.check_slots()?;
         let heap = self.heap;
         let slot_names = self.all_slot_names();
         let form = self.joined_form();
+        let weak = self.joined_weak(form);
         let inherited = self
             .base
             .as_ref()
             .map(|base| base.hooks)
             .unwrap_or_default();
-        let hooks = Hooks {
-            finalizer: self.hooks.finalizer.or(inherited.finalizer),
-            hash: self.hooks.hash.or(inherited.hash),
-            equality: self.hooks.equality.or(inherited.equality),
-        };
+        let hooks = self
+            .more_bases
+            .iter()
+            .fold(self.hooks.or(inherited), |hooks, base| hooks.or(base.hooks));
         let slots = slot_names.len();
         let class = heap.alloc(Class {
             cache: Cache::new(),
@@ -187,9 +220,36 @@ impl<'a> ClassBuilder<'a> {
             slot_names,
             shared_names: Section::new(HeapVec::new()),
             methods: method_table(heap, self.methods),
+            more_bases: table_of(heap, self.more_bases),
+            attributes: Section::new(table_of(
+                heap,
+                self.attributes
+                    .into_iter()
+                    .map(|(name, value)| (Str::intern(heap, name), value)),
+            )),
+            weak,
         });
         class.settle();
         Ok(class)
+    }
+
+    /// With several bases, the one whose layout instances have comes first;
+    /// the others lend methods, attributes and hooks.
+    fn choose_base(&mut self) -> Result<(), ClassError> {
+        let Some(mut solid) = self.more_bases.first().cloned() else {
+            return Ok(());
+        };
+        for base in &self.more_bases[1..] {
+            if Class::is_subclass_of(&solid, base) || base.slots == 0 {
+                continue;
+            }
+            if solid.slots > 0 && !Class::is_subclass_of(base, &solid) {
+                return Err(ClassError::LayoutConflict);
+            }
+            solid = base.clone();
+        }
+        self.base = Some(solid);
+        Ok(())
     }
 
     fn check_slots(&self) -> Result<(), ClassError> {
@@ -204,7 +264,9 @@ impl<'a> ClassBuilder<'a> {
             if taken {
                 return Err(ClassError::DuplicateSlot(name.clone()));
             }
-            if self.methods.iter().any(|(method, ..)| method == name) {
+            let methods = self.methods.iter().map(|(method, ..)| *method);
+            let mut names = methods.chain(self.attributes.iter().map(|(name, _)| *name));
+            if names.any(|taken| taken == name) {
                 return Err(ClassError::SlotIsMethod(name.clone()));
             }
         }
@@ -233,13 +295,47 @@ impl<'a> ClassBuilder<'a> {
             Form::Inline
         };
         let asked = self.form.unwrap_or(default);
-        let base = self.base.as_ref().map_or(Form::Slots, |base| base.form);
-        match (asked, base) {
-            (Form::Dict, _) | (_, Form::Dict) => Form::Dict,
-            (Form::Inline, _) | (_, Form::Inline) => Form::Inline,
-            (Form::Slots, Form::Slots) => Form::Slots,
-        }
+        let bases = self.base.iter().chain(&self.more_bases);
+        let base = bases.fold(Form::Slots, |form, base| joined(form, base.form));
+        joined(asked, base)
     }
+
+    /// Instances have weak references unless the class and all its bases have
+    /// slots and none of them says `__weakref__`.
+    fn joined_weak(&self, form: Form) -> bool {
+        let mut bases = self.base.iter().chain(&self.more_bases);
+        let bare = self.slots.is_some() && !self.weak;
+        let dict_only_by_slot = self.slots.is_some() && form != Form::Slots;
+        !bare && !dict_only_by_slot || self.weak || bases.any(|base| base.weak)
+    }
+}
+
+/// At least what both have.
+fn joined(a: Form, b: Form) -> Form {
+    match (a, b) {
+        (Form::Dict, _) | (_, Form::Dict) => Form::Dict,
+        (Form::Inline, _) | (_, Form::Inline) => Form::Inline,
+        (Form::Slots, Form::Slots) => Form::Slots,
+    }
+}
+
+/// Python's private names: `__x` of a class `C` is `_C__x`.
+fn mangled(class: &str, name: String) -> String {
+    let class = class.trim_start_matches('_');
+    let private = name.starts_with("__") && !name.ends_with("__");
+    if private && !class.is_empty() {
+        format!("_{class}{name}")
+    } else {
+        name
+    }
+}
+
+fn table_of<T>(heap: &Heap, items: impl IntoIterator<Item = T>) -> HeapVec<T> {
+    let mut table = HeapVec::new();
+    for item in items {
+        table.push(heap, item);
+    }
+    table
 }
 
 fn is_identifier(name: &str) -> bool {

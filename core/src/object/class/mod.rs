@@ -58,6 +58,17 @@ pub(crate) struct Hooks {
     equality: Option<fn(&Gc<Instance>, &Value) -> bool>,
 }
 
+impl Hooks {
+    /// These, and where there is none, the other's.
+    fn or(self, other: Hooks) -> Hooks {
+        Hooks {
+            finalizer: self.finalizer.or(other.finalizer),
+            hash: self.hash.or(other.hash),
+            equality: self.equality.or(other.equality),
+        }
+    }
+}
+
 /// What an instance is made from when there is nothing to find out: no
 /// finalizer, no dict, capacity settled.
 #[derive(Clone, Copy)]
@@ -101,6 +112,11 @@ pub struct Class {
     slot_names: HeapVec<Gc<Str>>,
     shared_names: Section<HeapVec<Gc<Str>>>,
     methods: HeapVec<(Gc<Str>, Gc<Function>)>,
+    /// All bases of a class with several; `base` is one of them.
+    more_bases: HeapVec<Gc<Class>>,
+    attributes: Section<HeapVec<(Gc<Str>, Value)>>,
+    /// Whether instances can be referred to weakly.
+    weak: bool,
 }
 
 impl Class {
@@ -154,28 +170,71 @@ impl Class {
 
     /// Whether `other` is this class or one of its bases.
     pub fn is_subclass_of(this: &Gc<Class>, other: &Gc<Class>) -> bool {
-        let mut class = Some(this);
-        while let Some(this) = class {
-            if Gc::ptr_eq(this, other) {
-                return true;
-            }
-            class = this.base();
-        }
-        false
+        Gc::ptr_eq(this, other) || this.bases().any(|base| Class::is_subclass_of(base, other))
     }
 
-    /// The method of this name, of the class or the nearest base.
+    /// The bases, in the order in which they are searched.
+    pub fn bases(&self) -> impl Iterator<Item = &Gc<Class>> {
+        let single = self.base.as_ref().filter(|_| self.more_bases.is_empty());
+        single.into_iter().chain(self.more_bases.iter())
+    }
+
+    /// Whether Python lets instances be referred to weakly: not when class and
+    /// bases declare slots without `__weakref__`.
+    pub fn has_weak_instances(&self) -> bool {
+        self.weak
+    }
+
+    /// An attribute of the class itself, or of the first base that has it.
+    pub fn attribute(&self, name: &Gc<Str>) -> Option<Value> {
+        // SAFETY: short section: names are compared, a clone only counts.
+        let own = unsafe {
+            self.attributes.enter(|attributes| {
+                let mut own = attributes.iter();
+                let found = own.find(|(known, _)| names::same(known, name));
+                found.map(|(_, value)| value.clone())
+            })
+        };
+        own.or_else(|| self.bases().find_map(|base| base.attribute(name)))
+    }
+
+    /// Sets an attribute of the class; the old value is dropped afterwards.
+    ///
+    /// # Panics
+    /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
+    pub fn set_attribute(&self, heap: &Heap, name: &Gc<Str>, value: Value) {
+        let name = name.interned(heap);
+        let _behalf = heap.core().tracer.on_behalf();
+        // SAFETY: short section: a value changes places, or is added (a buffer
+        // may grow); nothing is dropped.
+        let old = unsafe {
+            self.attributes.enter(|attributes| {
+                let mut own = attributes.iter_mut();
+                match own.find(|(known, _)| names::same(known, &name)) {
+                    Some((_, known)) => Some(std::mem::replace(known, value)),
+                    None => {
+                        attributes.push(heap, (name, value));
+                        None
+                    }
+                }
+            })
+        };
+        drop(old);
+    }
+
+    /// An attribute or method, of the class or the first base that has it.
+    pub(crate) fn lookup(&self, name: &Gc<Str>) -> Option<Value> {
+        let attribute = self.attribute(name);
+        attribute.or_else(|| self.method(name).map(Value::from))
+    }
+
+    /// The method of this name, of the class or the first base that has it.
     pub fn method(&self, name: &Gc<Str>) -> Option<&Gc<Function>> {
-        let mut class = self;
-        loop {
-            let own = class
-                .methods
-                .iter()
-                .find(|(known, _)| names::same(known, name));
-            if let Some((_, function)) = own {
-                return Some(function);
-            }
-            class = class.base()?;
+        let mut own = self.methods.iter();
+        match own.find(|(known, _)| names::same(known, name)) {
+            Some((_, function)) => Some(function),
+            None => self.bases().find_map(|base| base.method(name)),
         }
     }
 
@@ -279,8 +338,10 @@ impl Class {
     pub(crate) fn buffer_bytes(&self) -> usize {
         // SAFETY: short section: reads a number.
         let shared = unsafe { self.shared_names.enter(|names| names.capacity()) };
-        let names = self.slot_names.capacity() + shared;
-        (names + self.methods.capacity() * 2) * size_of::<Value>()
+        // SAFETY: as above.
+        let attributes = unsafe { self.attributes.enter(|table| table.capacity()) };
+        let names = self.slot_names.capacity() + shared + self.more_bases.capacity();
+        (names + (self.methods.capacity() + attributes) * 2) * size_of::<Value>()
     }
 }
 
@@ -298,6 +359,8 @@ unsafe impl Trace for Class {
         self.shared_names.trace(visitor);
         visitor.at_field("__dict__");
         self.methods.trace(visitor);
+        self.more_bases.trace(visitor);
+        self.attributes.trace(visitor);
     }
 }
 

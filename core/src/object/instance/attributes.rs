@@ -263,6 +263,40 @@ impl Gc<Instance> {
         Some(fresh)
     }
 
+    /// Replaces the instance's dict (Python's `obj.__dict__ = dict`): the
+    /// attributes are those of `dict` from here on. The old ones stay in the
+    /// old dict, if somebody holds it.
+    ///
+    /// # Errors
+    /// When the class has slots only.
+    ///
+    /// # Panics
+    /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
+    pub fn set_dict(&self, heap: &Heap, dict: &Gc<Dict>) -> Result<(), AttributeError> {
+        let old = self.dict(heap).ok_or_else(|| AttributeError {
+            class: self.class().name().as_str().to_owned(),
+            name: "__dict__".to_owned(),
+        })?;
+        // SAFETY: the class has a state, which is a dict by now.
+        let state = unsafe { self.exchange(self.class().slot_count(), Value::from(dict)) };
+        drop((old, state));
+        Ok(())
+    }
+
+    /// Takes the instance's dict away (Python's `del obj.__dict__`): it has an
+    /// empty one from here on.
+    ///
+    /// # Errors
+    /// When the class has slots only.
+    ///
+    /// # Panics
+    /// When the heap has no room.
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
+    pub fn del_dict(&self, heap: &Heap) -> Result<(), AttributeError> {
+        self.set_dict(heap, &Dict::new(heap))
+    }
+
     /// From here on the attributes stand in `dict`. Dict insertions take
     /// buffers only, so nobody comes in between.
     #[cfg_attr(feature = "tracemalloc", track_caller)]
@@ -317,13 +351,13 @@ impl Gc<Instance> {
         found
     }
 
-    /// An attribute of the instance, or else a method of its class.
+    /// An attribute of the instance, or else an attribute or method of its class.
     ///
     /// # Errors
     /// When there is neither.
     pub fn lookup(&self, name: &Gc<Str>) -> Result<Value, AttributeError> {
         self.get_attr(name)
-            .or_else(|| self.class().method(name).map(Value::from))
+            .or_else(|| self.class().lookup(name))
             .ok_or_else(|| self.no_attribute(name))
     }
 
