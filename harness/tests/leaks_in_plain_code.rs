@@ -40,6 +40,17 @@ fn plain_code_is_judged_by_what_it_leaves_in_the_allocator() {
     });
     assert!((leak_rate(&report) - 0.1).abs() < 0.001, "{report}");
     assert_eq!(report.findings[0].type_name, "(objects)");
+    #[cfg(feature = "dhat")]
+    {
+        let site = report.findings[0].site.as_deref().expect("a site");
+        assert!(site.contains("leaks_in_plain_code.rs:"), "{site}");
+        assert!(
+            report.findings[0]
+                .bytes_per_iteration
+                .is_some_and(|bytes| (bytes - 0.4).abs() < 0.05),
+            "{report}"
+        );
+    }
 
     // One vector that grows: no block more, but ever more bytes.
     let mut log = Vec::new();

@@ -109,7 +109,14 @@ fn an_unbounded_cache_is_reachable_growth_held_by_the_cache() {
         "{report}"
     );
     let holder = report.findings[0].holder.as_deref().expect("a holder");
-    assert!(holder.ends_with("Cache"), "{holder}");
+    assert!(
+        holder.starts_with("root \"cache\" -> Cache.by_key[") && holder.ends_with("] => Node"),
+        "{holder}"
+    );
+    if cfg!(feature = "sites") {
+        let site = report.findings[0].site.as_deref().expect("a site");
+        assert!(site.contains("leaks_on_the_heap.rs:"), "{site}");
+    }
     assert!(
         report.findings[0]
             .bytes_per_iteration

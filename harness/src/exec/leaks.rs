@@ -28,6 +28,7 @@ pub(super) fn run(session: &Session<'_>, mut started: Box<dyn Started + '_>) -> 
     };
     let check = LeakCheck::new()
         .at_least(AT_LEAST)
+        .watch_process()
         .budget(session.request.leak_budget());
     let found = match session.probe() {
         Some(probe) => check.run_probed(&*probe, body),
@@ -99,10 +100,21 @@ fn of_finding(session: &Session<'_>, finding: &leak::LeakFinding) -> LeakFinding
         rate: Some(finding.rate),
         bound: finding.verdict.bound().filter(|bound| bound.is_finite()),
         holder: finding.holder.clone(),
+        site: finding.site.as_deref().map(relative),
         fingerprint: Some(finding.fingerprint.clone()),
         reason: Some(finding.to_string()),
         ..session.leak()
     }
+}
+
+/// The site without what stands in front of a package's folder: a record names no place of a machine.
+fn relative(site: &str) -> String {
+    const KEPT: usize = 3;
+    if !site.starts_with('/') {
+        return site.to_owned();
+    }
+    let parts: Vec<&str> = site.split('/').collect();
+    parts[parts.len().saturating_sub(KEPT)..].join("/")
 }
 
 fn verdict_of(verdict: &Verdict) -> LeakVerdict {

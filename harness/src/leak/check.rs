@@ -8,6 +8,7 @@ use super::finding::{Evidence, classify};
 use super::growth::{Growth, GrowthTest, Plan, Series, Step};
 use super::report::{LeakReport, MeasuredSeries};
 use super::subject::{Counted, Edges, Plain, Probed, Subject};
+use super::verdict::Verdict;
 use crate::alloc::{self, AllocMode};
 use crate::probe::Probe;
 
@@ -32,6 +33,15 @@ const FAST: Duration = Duration::from_micros(20);
 /// How many times.
 const FAST_STRIDE: u64 = 64;
 
+/// Leaked objects that say where they are allocated.
+const SITE_EVENTS: f64 = 32.0;
+
+/// Iterations spent on that at most.
+const MAX_SITE_ITERATIONS: f64 = 16_384.0;
+
+/// Places of plain code that are named at most.
+const SITES_NAMED: usize = 3;
+
 /// A leak check: how long to look, and what may grow.
 #[derive(Clone, Debug)]
 pub struct LeakCheck {
@@ -39,6 +49,8 @@ pub struct LeakCheck {
     at_least: u64,
     budget: Duration,
     expected: BTreeSet<String>,
+    sites: bool,
+    watch_process: bool,
 }
 
 impl Default for LeakCheck {
@@ -57,6 +69,8 @@ impl LeakCheck {
             at_least: iterations,
             budget: DEFAULT_BUDGET,
             expected: BTreeSet::new(),
+            sites: true,
+            watch_process: false,
         }
     }
 
@@ -91,6 +105,48 @@ impl LeakCheck {
         self
     }
 
+    /// Whether a leak is followed by some more iterations that find out where it allocates (they are, unless told otherwise).
+    #[must_use]
+    pub fn sites(mut self, wanted: bool) -> Self {
+        self.sites = wanted;
+        self
+    }
+
+    /// Counts open files and threads of the process too (Linux). Off by default: other tests of the process have some.
+    #[must_use]
+    pub fn watch_process(mut self) -> Self {
+        self.watch_process = true;
+        self
+    }
+
+    /// Checks code with something prepared once, which is not part of what is counted.
+    ///
+    /// ```
+    /// # use exuvia_harness::leak::LeakCheck;
+    /// # use exuvia_core::object::{List, Value};
+    /// LeakCheck::new()
+    ///     .run_with(
+    ///         |heap| heap.root("queue", List::new(heap)),
+    ///         |heap, queue| {
+    ///             queue.push(heap, Value::small(1));
+    ///             queue.pop();
+    ///         },
+    ///     )
+    ///     .assert_clean();
+    /// ```
+    #[cfg(feature = "heap")]
+    #[must_use]
+    pub fn run_with<S>(
+        &self,
+        prepare: impl FnOnce(&exuvia_core::Heap) -> S,
+        mut body: impl FnMut(&exuvia_core::Heap, &mut S),
+    ) -> LeakReport {
+        let heap = exuvia_core::Heap::new();
+        let mut prepared = prepare(&heap);
+        let probe = crate::probe::HeapProbe::new(vec![heap.clone()]);
+        self.run_probed(&probe, || body(&heap, &mut prepared))
+    }
+
     /// Checks code on a managed heap of its own, which it is given in every iteration.
     ///
     /// Handles that the code keeps from one iteration to the next belong in declared roots
@@ -115,6 +171,7 @@ impl LeakCheck {
             probe,
             body,
             expected: &self.expected,
+            watch_process: self.watch_process,
         })
     }
 
@@ -133,7 +190,7 @@ impl LeakCheck {
              exuvia_harness::Alloc::system();` to this program"
         );
         alloc::choose(AllocMode::Count);
-        self.drive(&mut Plain::new(body))
+        self.drive(&mut Plain::new(body, self.watch_process))
     }
 
     /// Calibrates, warms up, listens to the noise, then runs blocks until the test has its verdict or the time is over.
@@ -149,7 +206,11 @@ impl LeakCheck {
             first_edges: Edges::new(),
         };
         let growth = run.judge_blocks(subject);
-        run.report(growth, subject, start)
+        let mut report = run.report(growth, subject, start);
+        if self.sites {
+            run.name_sites(&mut report, subject);
+        }
+        report
     }
 
     /// The plan whose six blocks fit into the budget, if the pace is right.
@@ -175,6 +236,33 @@ fn calibrate(subject: &mut dyn Subject) -> Duration {
     }
     times.sort_unstable();
     times[times.len() / 2]
+}
+
+/// Whether objects of the type, or on the path, leak in any way.
+fn leaks(growth: &Growth, path: &str, name: &str) -> bool {
+    let name = || name.to_owned();
+    let series = [
+        Series::Path(path.to_owned()),
+        Series::Type(name()),
+        Series::Surplus(name()),
+        Series::Cycle(name()),
+        Series::Pinned(name()),
+    ];
+    series
+        .iter()
+        .any(|series| matches!(growth.verdicts.get(series), Some(Verdict::Leak { .. })))
+}
+
+/// Whether two paths are the same up to the position in the edge that grows.
+fn same_beginning(a: &str, b: &str) -> bool {
+    let beginning = |path: &str| {
+        let (holder, _) = path.split_once(" => ").unwrap_or((path, ""));
+        holder
+            .rsplit_once('[')
+            .map_or(holder, |(start, _)| start)
+            .to_owned()
+    };
+    beginning(a) == beginning(b)
 }
 
 /// A check in progress.
@@ -227,6 +315,7 @@ impl Run {
             subject.before_block();
             self.test.idle(&subject.count().snapshot);
         }
+        subject.mark();
         step
     }
 
@@ -245,11 +334,16 @@ impl Run {
 
     fn report(&self, growth: Growth, subject: &dyn Subject, start: Instant) -> LeakReport {
         let edges = subject.edges();
+        let held = match growth.verdict() {
+            Verdict::Leak { .. } => subject.holders(&|path, name| leaks(&growth, path, name)),
+            _ => Vec::new(),
+        };
         let findings = classify(&Evidence {
             growth: &growth,
             bytes: &self.bytes_per_iteration(growth.iterations),
             underflows: &self.last.underflows,
             holder: &|name| self.holder(name, &edges),
+            held: &held,
         });
         let measured = |series: &Series| MeasuredSeries {
             series: series.clone(),
@@ -262,6 +356,43 @@ impl Run {
             findings,
             series,
             elapsed: start.elapsed(),
+        }
+    }
+
+    /// Runs some more iterations to see where what leaks is allocated.
+    fn name_sites(&self, report: &mut LeakReport, subject: &mut dyn Subject) {
+        let nameless = report
+            .findings
+            .iter()
+            .filter(|f| f.site.is_none() && f.rate > 0.0);
+        let Some(slowest) = nameless.map(|finding| finding.rate).reduce(f64::min) else {
+            return;
+        };
+        let wanted = (SITE_EVENTS / slowest)
+            .ceil()
+            .clamp(1.0, MAX_SITE_ITERATIONS);
+        // In range and whole, by the clamp.
+        let iterations = wanted as u64;
+        for plain in subject.sites_of(iterations).iter().take(SITES_NAMED) {
+            super::report::name_plain_site(report, plain);
+        }
+        if !subject.trace_sites(true) {
+            return;
+        }
+        subject.mark();
+        (0..iterations).for_each(|_| subject.iterate());
+        _ = subject.count();
+        let held = subject.holders(&|_, name| report.findings.iter().any(|f| f.type_name == name));
+        subject.trace_sites(false);
+        for finding in &mut report.findings {
+            let of_type = || {
+                held.iter()
+                    .filter(|held| held.type_name == finding.type_name)
+            };
+            let path = finding.holder.as_deref().unwrap_or_default();
+            let same = of_type().find(|held| same_beginning(&held.path, path));
+            let found = same.or_else(|| of_type().next());
+            finding.site = found.and_then(|held| held.site.clone());
         }
     }
 
@@ -287,7 +418,7 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::leak::{LeakClass, Undecided, Verdict};
+    use crate::leak::{LeakClass, Undecided};
     use crate::probe::{AuditFinding, Counter};
     use std::cell::{Cell, RefCell};
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::growth::{Growth, Series};
 use super::verdict::Verdict;
-use crate::probe::AuditFinding;
+use crate::probe::{AuditCount, Held};
 
 /// What kind of leak it is; each has another remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,20 +35,18 @@ impl LeakClass {
         }
     }
 
-    /// The series under which one finding of an audit is counted, and how much it counts; `None` for an underflow.
-    pub(crate) fn series_of(finding: &AuditFinding) -> Option<(Series, u64)> {
-        let name = || finding.type_name.clone();
-        let surplus = finding.surplus.max(0).unsigned_abs();
-        if finding.surplus < 0 {
-            return None;
-        }
-        Some(if finding.class == Self::UncollectedCycle.as_str() {
-            (Series::Cycle(name()), 1)
-        } else if finding.class == Self::NativePin.as_str() || surplus == 0 {
-            (Series::Pinned(name()), finding.declared + surplus)
+    /// The series under which what an audit found is counted; `None` for an underflow.
+    pub(crate) fn series_of(found: &AuditCount) -> Option<Series> {
+        let name = found.type_name.clone();
+        if found.class == Self::CountUnderflow.as_str() {
+            None
+        } else if found.class == Self::UncollectedCycle.as_str() {
+            Some(Series::Cycle(name))
+        } else if found.class == Self::NativePin.as_str() {
+            Some(Series::Pinned(name))
         } else {
-            (Series::Surplus(name()), surplus)
-        })
+            Some(Series::Surplus(name))
+        }
     }
 
     fn of(series: &Series) -> Self {
@@ -56,7 +54,11 @@ impl LeakClass {
             Series::Surplus(_) => Self::CountLeak,
             Series::Cycle(_) => Self::UncollectedCycle,
             Series::Pinned(_) => Self::NativePin,
-            Series::Objects | Series::Bytes | Series::Type(_) => Self::ReachableGrowth,
+            Series::Objects
+            | Series::Bytes
+            | Series::Type(_)
+            | Series::Path(_)
+            | Series::Site(_) => Self::ReachableGrowth,
         }
     }
 }
@@ -80,9 +82,14 @@ pub struct LeakFinding {
     pub rate: f64,
     /// Bytes of that type per iteration, where known.
     pub bytes_per_iteration: Option<f64>,
-    /// The type that holds most of them, where known.
+    /// The shortest path that holds them, `=>` at the edge that grows; the holding type where paths are not known.
     pub holder: Option<String>,
-    /// The same for the same defect in every workload and run: a hash of class, type and holder.
+    /// Where they are allocated, as `file:line:column`, where known.
+    pub site: Option<String>,
+    /// Bytes that only the new ones kept alive at the end, where known.
+    pub retained_bytes: Option<u64>,
+    /// The same for the same defect in every workload and run: a hash of class, type and the path without positions, keys
+    /// and numbers.
     pub fingerprint: String,
 }
 
@@ -99,6 +106,12 @@ impl fmt::Display for LeakFinding {
         if let Some(holder) = &self.holder {
             write!(f, ", held by {holder}")?;
         }
+        if let Some(site) = &self.site {
+            write!(f, ", allocated at {site}")?;
+        }
+        if let Some(bytes) = self.retained_bytes.filter(|bytes| *bytes > 0) {
+            write!(f, ", {bytes} B retained")?;
+        }
         write!(f, " [{}]", self.fingerprint)
     }
 }
@@ -112,6 +125,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) underflows: &'a BTreeSet<String>,
     /// The type that holds most objects of a type.
     pub(crate) holder: &'a dyn Fn(&str) -> Option<String>,
+    /// Who holds what is new.
+    pub(crate) held: &'a [Held],
 }
 
 /// Every leak once, worst class first: a type is reported under its most specific class, and not at all when it only
@@ -122,6 +137,8 @@ pub(crate) fn classify(evidence: &Evidence<'_>) -> Vec<LeakFinding> {
         .iter()
         .map(|name| underflow(name))
         .collect();
+    let (by_path, explained) = super::paths::by_path(evidence);
+    findings.extend(by_path);
     let mut leaking: Vec<(&Series, f64, Verdict)> = evidence
         .growth
         .verdicts
@@ -130,6 +147,8 @@ pub(crate) fn classify(evidence: &Evidence<'_>) -> Vec<LeakFinding> {
             Verdict::Leak { rate } => Some((series, rate, verdict)),
             _ => None,
         })
+        .filter(|(series, ..)| !matches!(series, Series::Path(_) | Series::Site(_)))
+        .filter(|(series, ..)| !explained.contains(&type_of(series)))
         .collect();
     // The audit's series sort before the plain growth of the same type, the totals come last.
     leaking.sort_by_key(|(series, ..)| {
@@ -175,6 +194,8 @@ fn finding(
             .filter(|bytes| *bytes > 0.0),
         fingerprint: fingerprint(class, name, holder.as_deref()),
         holder,
+        site: None,
+        retained_bytes: None,
     }
 }
 
@@ -187,17 +208,22 @@ fn underflow(name: &str) -> LeakFinding {
         rate: 0.0,
         bytes_per_iteration: None,
         holder: None,
+        site: None,
+        retained_bytes: None,
         fingerprint: fingerprint(class, name, None),
     }
 }
 
-fn type_of(series: &Series) -> String {
+pub(super) fn type_of(series: &Series) -> String {
     match series {
         Series::Objects => "(objects)".to_owned(),
         Series::Bytes => "(bytes)".to_owned(),
-        Series::Type(name) | Series::Surplus(name) | Series::Cycle(name) | Series::Pinned(name) => {
-            name.clone()
-        }
+        Series::Type(name)
+        | Series::Surplus(name)
+        | Series::Cycle(name)
+        | Series::Pinned(name)
+        | Series::Path(name)
+        | Series::Site(name) => name.clone(),
     }
 }
 
@@ -225,7 +251,7 @@ fn fold_held(findings: Vec<LeakFinding>) -> Vec<LeakFinding> {
 }
 
 /// FNV-1a over the parts: the same defect has the same fingerprint in every workload, run and process.
-fn fingerprint(class: LeakClass, type_name: &str, holder: Option<&str>) -> String {
+pub(super) fn fingerprint(class: LeakClass, type_name: &str, holder: Option<&str>) -> String {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
     let parts = [class.as_str(), type_name, holder.unwrap_or("")];
@@ -259,6 +285,7 @@ mod tests {
             bytes: &BTreeMap::new(),
             underflows: &BTreeSet::new(),
             holder: &holder,
+            held: &[],
         };
         classify(&evidence)
             .into_iter()
@@ -321,30 +348,17 @@ mod tests {
 
     #[test]
     fn audit_findings_count_under_their_class() {
-        let finding = |class: &str, declared, surplus| AuditFinding {
-            class: class.to_owned(),
-            type_name: node(),
-            address: 0,
-            stored: 9,
-            incoming: 0,
-            declared,
-            surplus,
+        let series = |class: &str| {
+            LeakClass::series_of(&AuditCount {
+                class: class.to_owned(),
+                type_name: node(),
+                count: 1,
+            })
         };
-        let series =
-            |class, declared, surplus| LeakClass::series_of(&finding(class, declared, surplus));
-        assert_eq!(
-            series("count leak", 0, 3),
-            Some((Series::Surplus(node()), 3))
-        );
-        assert_eq!(
-            series("uncollected cycle", 0, 0),
-            Some((Series::Cycle(node()), 1))
-        );
-        assert_eq!(
-            series("native pin", 2, 0),
-            Some((Series::Pinned(node()), 2))
-        );
-        assert_eq!(series("count underflow", 0, -1), None);
+        assert_eq!(series("count leak"), Some(Series::Surplus(node())));
+        assert_eq!(series("uncollected cycle"), Some(Series::Cycle(node())));
+        assert_eq!(series("native pin"), Some(Series::Pinned(node())));
+        assert_eq!(series("count underflow"), None);
     }
 
     #[test]

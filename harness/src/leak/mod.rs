@@ -32,9 +32,11 @@ mod binomial;
 mod check;
 mod finding;
 mod growth;
+mod paths;
 mod report;
 #[cfg(test)]
 mod simulations;
+mod sites;
 mod subject;
 mod verdict;
 

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::finding::LeakFinding;
+use super::finding::{LeakFinding, fingerprint};
 use super::growth::{Growth, Series};
+use super::sites::PlainSite;
 use super::verdict::Verdict;
 
 /// A measured count over the iterations.
@@ -70,6 +71,40 @@ impl LeakReport {
         chosen.map(|(series, verdict)| format!("\n  {series}: {verdict}"))
     }
 }
+
+/// The totals of plain code are one finding; each place that leaves blocks behind becomes one of its own.
+pub(super) fn name_plain_site(report: &mut LeakReport, plain: &PlainSite) {
+    let is_total = |finding: &LeakFinding| finding.type_name.starts_with('(');
+    let Some(total) = report.findings.iter().find(|f| is_total(f)).cloned() else {
+        return;
+    };
+    let in_bytes = total.type_name == "(bytes)";
+    let rate = if in_bytes { plain.bytes } else { plain.blocks };
+    // What a cache or buffer keeps by chance is no leak: the place must leave a fair part of the whole.
+    if rate < total.rate * MIN_SITE_SHARE {
+        return;
+    }
+    let size = plain.bytes / plain.blocks.max(f64::MIN_POSITIVE);
+    let named = LeakFinding {
+        rate: rate.min(total.rate),
+        bytes_per_iteration: Some(plain.bytes),
+        holder: Some(format!("blocks of {size:.0} B from {}", plain.function)),
+        site: Some(plain.site.clone()),
+        fingerprint: fingerprint(total.class, &total.type_name, Some(&plain.function)),
+        ..total.clone()
+    };
+    match report
+        .findings
+        .iter_mut()
+        .find(|f| is_total(f) && f.site.is_none())
+    {
+        Some(first) => *first = named,
+        None => report.findings.push(named),
+    }
+}
+
+/// The part of the whole that a place must leave behind to be named.
+const MIN_SITE_SHARE: f64 = 0.02;
 
 impl fmt::Display for LeakReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

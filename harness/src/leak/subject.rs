@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::LeakClass;
 use super::growth::{Series, Snapshot};
+use super::sites::{self, PlainSite};
 use crate::alloc;
-use crate::probe::Probe;
+use crate::probe::{AuditCount, Held, Probe};
 
 /// Counters with this prefix are what is alive now; others (totals, collections) may grow as they like.
 const LIVE_PREFIX: &str = "live_";
@@ -25,6 +26,24 @@ pub(crate) trait Subject {
     fn edges(&self) -> Edges {
         Edges::new()
     }
+
+    /// Remembers this moment, for `holders`.
+    fn mark(&self) {}
+
+    /// Who holds what is new since the mark.
+    fn holders(&self, _chosen: &dyn Fn(&str, &str) -> bool) -> Vec<Held> {
+        Vec::new()
+    }
+
+    /// Turns the tracing of allocation sites on or off; returns whether it is on now.
+    fn trace_sites(&mut self, _on: bool) -> bool {
+        false
+    }
+
+    /// Where what is left of some iterations was allocated, for code without holders.
+    fn sites_of(&mut self, _iterations: u64) -> Vec<PlainSite> {
+        Vec::new()
+    }
 }
 
 /// References by held and holding type.
@@ -36,6 +55,8 @@ pub(crate) struct Counted {
     pub(crate) snapshot: Snapshot,
     pub(crate) bytes_by_type: BTreeMap<String, u64>,
     pub(crate) underflows: BTreeSet<String>,
+    /// The type of the objects on each path.
+    pub(crate) type_of_path: BTreeMap<String, String>,
 }
 
 /// Code whose objects a probe counts.
@@ -44,6 +65,7 @@ pub(crate) struct Probed<'a, F> {
     pub(crate) body: F,
     /// Types (and counters) whose growth is meant.
     pub(crate) expected: &'a BTreeSet<String>,
+    pub(crate) watch_process: bool,
 }
 
 impl<F: FnMut()> Subject for Probed<'_, F> {
@@ -55,9 +77,27 @@ impl<F: FnMut()> Subject for Probed<'_, F> {
         self.probe.quiesce();
         let mut counted = Counted::default();
         self.count_live(&mut counted);
-        self.count_types(&mut counted);
-        self.count_audit(&mut counted);
+        let tally = self.probe.tally();
+        self.count_types(&mut counted, tally.census);
+        self.count_audit(&mut counted, tally.audit);
+        self.count_places(&mut counted, tally.paths, tally.sites);
+        if self.watch_process {
+            count_process(&mut counted.snapshot);
+        }
         counted
+    }
+
+    fn mark(&self) {
+        self.probe.mark();
+    }
+
+    fn holders(&self, chosen: &dyn Fn(&str, &str) -> bool) -> Vec<Held> {
+        self.probe
+            .holders(&|path, name| !self.is_expected(name) && chosen(path, name))
+    }
+
+    fn trace_sites(&mut self, on: bool) -> bool {
+        self.probe.trace_sites(on)
     }
 
     fn edges(&self) -> Edges {
@@ -95,8 +135,8 @@ impl<F> Probed<'_, F> {
     }
 
     /// The census; a type that may grow is taken out of the totals as well.
-    fn count_types(&self, counted: &mut Counted) {
-        for (name, objects, bytes) in self.probe.census() {
+    fn count_types(&self, counted: &mut Counted, census: Vec<(String, u64, u64)>) {
+        for (name, objects, bytes) in census {
             if self.is_expected(&name) {
                 take_out(&mut counted.snapshot, &Series::Objects, objects);
                 take_out(&mut counted.snapshot, &Series::Bytes, bytes);
@@ -110,15 +150,47 @@ impl<F> Probed<'_, F> {
         }
     }
 
-    fn count_audit(&self, counted: &mut Counted) {
-        for finding in self.probe.audit() {
-            if self.is_expected(&finding.type_name) {
+    fn count_audit(&self, counted: &mut Counted, audit: Vec<AuditCount>) {
+        for found in audit {
+            if self.is_expected(&found.type_name) {
                 continue;
             }
-            match LeakClass::series_of(&finding) {
-                Some((series, count)) => *counted.snapshot.entry(series).or_default() += count,
-                None => _ = counted.underflows.insert(finding.type_name),
+            match LeakClass::series_of(&found) {
+                Some(series) => *counted.snapshot.entry(series).or_default() += found.count,
+                None => _ = counted.underflows.insert(found.type_name),
             }
+        }
+    }
+
+    fn count_places(
+        &self,
+        counted: &mut Counted,
+        paths: Vec<(String, String, u64)>,
+        sites: Vec<(String, String, u64)>,
+    ) {
+        for (path, type_name, objects) in paths {
+            if !self.is_expected(&type_name) {
+                let series = Series::Path(path.clone());
+                *counted.snapshot.entry(series).or_default() += objects;
+                counted.type_of_path.insert(path, type_name);
+            }
+        }
+        for (site, type_name, objects) in sites {
+            if !self.is_expected(&type_name) {
+                *counted.snapshot.entry(Series::Site(site)).or_default() += objects;
+            }
+        }
+    }
+}
+
+/// What the process as a whole holds besides memory: open files and threads. Nothing where the system does not tell.
+fn count_process(snapshot: &mut Snapshot) {
+    for (name, folder) in [
+        ("(open files)", "/proc/self/fd"),
+        ("(threads)", "/proc/self/task"),
+    ] {
+        if let Ok(entries) = std::fs::read_dir(folder) {
+            snapshot.insert(Series::Type(name.to_owned()), entries.count() as u64);
         }
     }
 }
@@ -135,15 +207,17 @@ fn take_out(snapshot: &mut Snapshot, series: &Series, count: u64) {
 /// added up: from just before a block of them to just after.
 pub(crate) struct Plain<F> {
     body: F,
+    watch_process: bool,
     start: alloc::AllocCounts,
     left_blocks: i64,
     left_bytes: i64,
 }
 
 impl<F: FnMut()> Plain<F> {
-    pub(crate) fn new(body: F) -> Self {
+    pub(crate) fn new(body: F, watch_process: bool) -> Self {
         Self {
             body,
+            watch_process,
             start: alloc::counts(),
             left_blocks: 0,
             left_bytes: 0,
@@ -169,12 +243,20 @@ impl<F: FnMut()> Subject for Plain<F> {
         self.left_bytes += now.live_bytes - self.start.live_bytes;
         self.start = now;
         let above_zero = |left: i64| (left + PLAIN_OFFSET).cast_unsigned();
+        let mut snapshot = Snapshot::from([
+            (Series::Objects, above_zero(self.left_blocks)),
+            (Series::Bytes, above_zero(self.left_bytes)),
+        ]);
+        if self.watch_process {
+            count_process(&mut snapshot);
+        }
         Counted {
-            snapshot: Snapshot::from([
-                (Series::Objects, above_zero(self.left_blocks)),
-                (Series::Bytes, above_zero(self.left_bytes)),
-            ]),
+            snapshot,
             ..Counted::default()
         }
+    }
+
+    fn sites_of(&mut self, iterations: u64) -> Vec<PlainSite> {
+        sites::of(iterations, &mut self.body)
     }
 }

@@ -1,10 +1,11 @@
 //! Our managed heap as a probe.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use exuvia_core::{FindingClass, GcAny, Heap};
+use exuvia_core::{FindingClass, GcAny, Heap, HeapMark, HolderOrigin, Survey};
 
-use super::{AuditFinding, Counter, Probe};
+use super::{AuditCount, AuditFinding, Counter, Held, HeldFrom, Probe, Tally};
 
 /// Collections in a row at most, while finalizers keep making more garbage.
 const COLLECTIONS: usize = 8;
@@ -13,13 +14,18 @@ const COLLECTIONS: usize = 8;
 #[derive(Clone)]
 pub struct HeapProbe {
     heaps: Vec<Heap>,
+    /// One for each heap, once there is a mark.
+    marks: RefCell<Vec<HeapMark>>,
 }
 
 impl HeapProbe {
     /// A probe of these heaps.
     #[must_use]
     pub fn new(heaps: Vec<Heap>) -> Self {
-        Self { heaps }
+        Self {
+            heaps,
+            marks: RefCell::default(),
+        }
     }
 
     fn sum(&self, count: impl Fn(&Heap) -> usize) -> u64 {
@@ -99,6 +105,44 @@ impl Probe for HeapProbe {
         findings.map(found).chain(self.pinned()).collect()
     }
 
+    fn tally(&self) -> Tally {
+        let mut sum = Sum::default();
+        for heap in &self.heaps {
+            sum.add(heap.survey());
+        }
+        sum.into_tally()
+    }
+
+    fn mark(&self) {
+        *self.marks.borrow_mut() = self.heaps.iter().map(Heap::mark).collect();
+    }
+
+    fn holders(&self, chosen: &dyn Fn(&str, &str) -> bool) -> Vec<Held> {
+        let marks = self.marks.borrow();
+        let pairs = self.heaps.iter().zip(marks.iter());
+        pairs
+            .flat_map(|(heap, mark)| heap.holders_since(mark, chosen))
+            .map(held)
+            .collect()
+    }
+
+    fn trace_sites(&self, on: bool) -> bool {
+        let switch = |heap: &Heap| {
+            let trace = heap.tracemalloc();
+            if on {
+                trace.start(1).is_ok()
+            } else {
+                trace.stop();
+                false
+            }
+        };
+        // Every heap, whatever the one before said.
+        self.heaps
+            .iter()
+            .map(switch)
+            .fold(false, |any, now| any | now)
+    }
+
     fn edges(&self) -> Vec<(String, String, u64)> {
         let mut edges: BTreeMap<(&'static str, &'static str), u64> = BTreeMap::new();
         for count in self.heaps.iter().flat_map(Heap::edge_census) {
@@ -116,5 +160,81 @@ fn class_of(class: FindingClass) -> &'static str {
         FindingClass::CountLeak => "count leak",
         FindingClass::CountDeficit => "count underflow",
         FindingClass::UncollectedCycle => "uncollected cycle",
+    }
+}
+
+/// Surveys of several heaps, added up by name.
+#[derive(Default)]
+struct Sum {
+    types: BTreeMap<String, (u64, u64)>,
+    audit: BTreeMap<(&'static str, String), u64>,
+    paths: BTreeMap<(String, String), u64>,
+    sites: BTreeMap<(String, String), u64>,
+}
+
+impl Sum {
+    fn add(&mut self, survey: Survey) {
+        for row in survey.types {
+            for (class, count) in [
+                (FindingClass::CountLeak, row.surplus),
+                (FindingClass::CountDeficit, row.deficit),
+                (FindingClass::UncollectedCycle, row.unreachable),
+            ] {
+                if count > 0 {
+                    let key = (class_of(class), row.name.clone());
+                    *self.audit.entry(key).or_default() += count;
+                }
+            }
+            let sum = self.types.entry(row.name).or_default();
+            *sum = (sum.0 + row.objects, sum.1 + row.bytes);
+        }
+        for row in survey.roots {
+            *self.audit.entry(("native pin", row.type_name)).or_default() += row.roots;
+        }
+        for row in survey.paths {
+            *self.paths.entry((row.path, row.type_name)).or_default() += row.objects;
+        }
+        for row in survey.sites {
+            let key = (row.site.to_string(), row.type_name);
+            *self.sites.entry(key).or_default() += row.objects;
+        }
+    }
+
+    fn into_tally(self) -> Tally {
+        let audited = |((class, type_name), count): ((&str, String), u64)| AuditCount {
+            class: class.to_owned(),
+            type_name,
+            count,
+        };
+        let named = |((name, type_name), objects)| (name, type_name, objects);
+        Tally {
+            census: self
+                .types
+                .into_iter()
+                .map(|(name, (objects, bytes))| (name, objects, bytes))
+                .collect(),
+            audit: self.audit.into_iter().map(audited).collect(),
+            paths: self.paths.into_iter().map(named).collect(),
+            sites: self.sites.into_iter().map(named).collect(),
+        }
+    }
+}
+
+fn held(holder: exuvia_core::Holder) -> Held {
+    Held {
+        type_name: holder.type_name,
+        types: holder.types,
+        path: holder.path,
+        stable_path: holder.stable_path,
+        general_paths: holder.general_paths,
+        from: match holder.origin {
+            HolderOrigin::Root | HolderOrigin::Immortal => HeldFrom::Root,
+            HolderOrigin::NewRoot => HeldFrom::NewRoot,
+            HolderOrigin::Lost => HeldFrom::Unknown,
+            HolderOrigin::Unreachable => HeldFrom::Unreachable,
+        },
+        gained: holder.gained,
+        retained_bytes: holder.retained_bytes,
+        site: holder.site.map(|site| site.to_string()),
     }
 }

@@ -54,6 +54,81 @@ pub struct AuditFinding {
     pub surplus: i64,
 }
 
+impl AuditFinding {
+    fn counted(&self) -> AuditCount {
+        let count = match self.class.as_str() {
+            "uncollected cycle" => 1,
+            "native pin" => self.declared + self.surplus.max(0).unsigned_abs(),
+            _ => self.surplus.max(0).unsigned_abs(),
+        };
+        AuditCount {
+            class: self.class.clone(),
+            type_name: self.type_name.clone(),
+            count,
+        }
+    }
+}
+
+/// How a holder path begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldFrom {
+    /// At a root that was there at the mark, or at something that never dies.
+    Root,
+    /// At a root that is new.
+    NewRoot,
+    /// At an object whose references are not all known.
+    Unknown,
+    /// At an unreachable object that was not collected.
+    Unreachable,
+}
+
+/// Objects that are new since [`Probe::mark`] and who holds them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The type of the objects that the growing edge leads to.
+    pub type_name: String,
+    /// Types asked for that hang there.
+    pub types: Vec<String>,
+    /// The shortest path to one of them, in words.
+    pub path: String,
+    /// The path without what differs from run to run.
+    pub stable_path: String,
+    /// Their paths as [`Probe::tally`] names them.
+    pub general_paths: Vec<String>,
+    /// How the path begins.
+    pub from: HeldFrom,
+    /// Objects gained.
+    pub gained: u64,
+    /// Bytes that only they keep alive.
+    pub retained_bytes: u64,
+    /// Where they were allocated, as `file:line:column`, while sites are traced.
+    pub site: Option<String>,
+}
+
+/// Objects of one type with the same trouble.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditCount {
+    /// The class in words, as in [`AuditFinding::class`].
+    pub class: String,
+    /// Name of the objects' type.
+    pub type_name: String,
+    /// References for a count leak or native pin, objects for an uncollected cycle; 0 counts as one more fault each.
+    pub count: u64,
+}
+
+/// Everything that the leak detector counts at one quiet moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Live objects by type: name, objects, bytes.
+    pub census: Vec<(String, u64, u64)>,
+    /// What an audit found, by class and type.
+    pub audit: Vec<AuditCount>,
+    /// Live objects by holder path: path, type, objects.
+    pub paths: Vec<(String, String, u64)>,
+    /// Live objects by allocation site: site, type, objects. Empty unless sites are traced.
+    pub sites: Vec<(String, String, u64)>,
+}
+
 /// Exact counters of one place where objects live.
 pub trait Probe {
     /// The counters now.
@@ -70,6 +145,28 @@ pub trait Probe {
     /// Objects whose reference counts do not add up. Empty when there is nothing to audit.
     fn audit(&self) -> Vec<AuditFinding> {
         Vec::new()
+    }
+
+    /// All of it at once, for a probe that can count in one walk.
+    fn tally(&self) -> Tally {
+        Tally {
+            census: self.census(),
+            audit: self.audit().iter().map(AuditFinding::counted).collect(),
+            ..Tally::default()
+        }
+    }
+
+    /// Remembers this moment, for [`Probe::holders`].
+    fn mark(&self) {}
+
+    /// Who holds what is new since the mark, of the paths and types that are `chosen`. Empty when holders are not known.
+    fn holders(&self, _chosen: &dyn Fn(&str, &str) -> bool) -> Vec<Held> {
+        Vec::new()
+    }
+
+    /// Turns the tracing of allocation sites on or off; returns whether it is on now.
+    fn trace_sites(&self, _on: bool) -> bool {
+        false
     }
 
     /// References by holding and held type. Empty when references are not known.
