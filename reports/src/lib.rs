@@ -6,6 +6,8 @@
 //! * [`compare`]: two records become rows, each with a verdict, a reason and a limit;
 //! * [`config`]: `exuvia.toml`, the limits;
 //! * [`gate`]: the rows become one verdict and an exit code;
+//! * [`why`]: the functions and allocation sites that make up a regression;
+//! * [`stats`]: verdicts on numbers that vary, change points;
 //! * [`baseline`]: records that are kept to be compared with;
 //! * [`output`]: terminal table, `report.md`, `report.json`, written from one comparison;
 //! * [`mod@format`]: one way to write numbers, shared by every output;
@@ -25,5 +27,7 @@ pub mod gate;
 pub mod html;
 pub mod output;
 pub mod record;
+pub mod stats;
+pub mod why;
 
 pub use output::{Written, terminal_table, write_reports};

@@ -32,6 +32,11 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Judges a record: exit code 0 pass, 1 regression or leak, 3 not measured or not comparable.
     Gate(GateArgs),
+    /// Joins the records of the shards of one run.
+    Merge(MergeArgs),
+    /// Measures this executable and another one side by side; `compare` and `gate --against` call it.
+    #[command(hide = true)]
+    Duel(DuelArgs),
     /// Records that later runs are compared with.
     #[command(subcommand)]
     Baseline(BaselineCommand),
@@ -147,6 +152,52 @@ pub(crate) struct CompareArgs {
     pub(crate) run: RunArgs,
 }
 
+/// Arguments of `merge`.
+#[derive(Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// The records of all shards, in any order.
+    #[arg(required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Folder of the joined run.json [default: target/exuvia].
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Arguments of `duel`.
+#[derive(Debug, Args)]
+pub(crate) struct DuelArgs {
+    /// The other executable.
+    #[arg(long)]
+    pub(crate) base: PathBuf,
+    /// Folder of its package.
+    #[arg(long)]
+    pub(crate) base_dir: PathBuf,
+    /// What the base was built from.
+    #[arg(long)]
+    pub(crate) base_commit: String,
+    /// What this executable was built from.
+    #[arg(long)]
+    pub(crate) head_commit: String,
+    /// Seconds for all process pairs.
+    #[arg(long)]
+    pub(crate) time_budget: Option<u64>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// A file for another program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// report.junit.xml
+    Junit,
+    /// report.sarif: leaks as alerts
+    Sarif,
+    /// report.bencher.json
+    Bencher,
+    /// report.benchmark.json, for github-action-benchmark
+    GithubBenchmark,
+}
+
 /// How strictly to judge.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct JudgeArgs {
@@ -159,19 +210,37 @@ pub(crate) struct JudgeArgs {
     /// Wall time votes too.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// With revisions: times process pairs of base and head for so many seconds in all.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) time_budget: Option<u64>,
+    /// Writes files for other programs beside the report.
+    #[arg(long = "format", value_name = "FORMAT", value_delimiter = ',', value_enum)]
+    pub(crate) formats: Vec<FormatArg>,
 }
 
 /// Arguments of `gate`.
 #[derive(Debug, Default, Args)]
 pub(crate) struct GateArgs {
-    /// The record to judge [default: target/exuvia/run.json].
+    /// The record to judge [default: target/exuvia/run.json; with --against the working tree is measured].
     pub(crate) run: Option<PathBuf>,
     /// The record to compare with [default: the saved baseline].
     #[arg(long, value_name = "RECORD", conflicts_with = "against")]
     pub(crate) baseline: Option<PathBuf>,
-    /// A git revision to build and measure here, now.
+    /// A git revision to build and measure here, now, side by side with the working tree.
     #[arg(long, value_name = "GITREF")]
     pub(crate) against: Option<String>,
+    /// With --against: small parameters, short budgets.
+    #[arg(long, requires = "against", conflicts_with = "full")]
+    pub(crate) quick: bool,
+    /// With --against: long budgets.
+    #[arg(long, requires = "against")]
+    pub(crate) full: bool,
+    /// With --against: only cases that match.
+    #[arg(long = "filter", requires = "against", value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+    /// With --against: only these instruments.
+    #[arg(long = "instrument", requires = "against", value_delimiter = ',', value_parser = INSTRUMENTS)]
+    pub(crate) instruments: Vec<String>,
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
     /// Folder of the report [default: the record's].

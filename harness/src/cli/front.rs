@@ -10,7 +10,7 @@ use clap::Parser;
 
 use super::args::{Cli, Command};
 use super::place::{CALLER_VARIABLE, Place};
-use super::{Status, build, doctor, init, judge, told};
+use super::{Status, build, doctor, init, judge, merge, told};
 
 /// A subcommand that a suite adds, `replay` for example.
 #[derive(Clone, Copy)]
@@ -94,6 +94,7 @@ impl Frontend {
             | Command::Run(_)
             | Command::Check(_)
             | Command::Leaks(_)
+            | Command::Duel(_)
             | Command::Profile(_) => self.become_bench(args),
             command => on_records(&self.place, command),
         }
@@ -135,6 +136,7 @@ pub(super) fn on_records(place: &Place, command: Command) -> anyhow::Result<Stat
         Command::Report(args) => judge::report(place, &args),
         Command::Compare(args) => judge::compare(place, &args),
         Command::Gate(args) => judge::gate(place, &args),
+        Command::Merge(args) => merge::merge(place, &args),
         Command::Baseline(command) => judge::baseline(place, &command),
         Command::Init(args) => init::init(place, &args),
         Command::Doctor => doctor::doctor(place),
@@ -142,6 +144,7 @@ pub(super) fn on_records(place: &Place, command: Command) -> anyhow::Result<Stat
         | Command::Run(_)
         | Command::Check(_)
         | Command::Leaks(_)
+        | Command::Duel(_)
         | Command::Profile(_) => {
             anyhow::bail!("this command needs the bench target")
         }

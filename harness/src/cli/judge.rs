@@ -5,13 +5,18 @@ use std::path::{Path, PathBuf};
 use exuvia_reports::baseline::Baselines;
 use exuvia_reports::compare::{Comparison, compare as compared};
 use exuvia_reports::config::Config;
-use exuvia_reports::gate::GateOptions;
+use exuvia_reports::gate::{BaseWanted, GateOptions};
+use exuvia_reports::output::{Format, write_format};
 use exuvia_reports::record::{Depth, Record};
+use exuvia_reports::why::{Details, explain};
 use exuvia_reports::{terminal_table, write_reports};
 
-use super::args::{BaselineCommand, CompareArgs, GateArgs, JudgeArgs, ReportArgs, RunArgs};
+use super::args::{
+    BaselineCommand, CompareArgs, FilterArgs, FormatArg, GateArgs, JudgeArgs, ReportArgs, RunArgs,
+};
 use super::place::Place;
-use super::{Status, UsageError, revision};
+use super::revision::{self, Measured, Revision, Task};
+use super::{Status, UsageError, claim};
 
 impl JudgeArgs {
     fn options(&self) -> GateOptions {
@@ -19,6 +24,18 @@ impl JudgeArgs {
             allow_missing: self.allow_missing.clone(),
             allow_no_base: self.allow_no_base,
             strict: self.strict,
+            base: BaseWanted::IfSaved,
+        }
+    }
+}
+
+impl From<FormatArg> for Format {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Junit => Self::Junit,
+            FormatArg::Sarif => Self::Sarif,
+            FormatArg::Bencher => Self::Bencher,
+            FormatArg::GithubBenchmark => Self::GithubBenchmark,
         }
     }
 }
@@ -41,61 +58,168 @@ pub(crate) fn report_on(
     baseline: Option<&Path>,
     out: &Path,
 ) -> anyhow::Result<()> {
-    let head = load(run)?;
+    let head = load_finished(run)?;
     let base = base_of(place, baseline, head.depth)?;
-    let judged = compared(
+    let mut judged = compared(
         base.as_ref(),
         &head,
         &config(place)?,
         &GateOptions::default(),
     );
+    let base_file = baseline.map(|file| place.given(file));
+    explain(&mut judged, &details_beside(base_file.as_deref()), &details_beside(Some(run)));
     write(place, out, &head, base.as_ref(), &judged)
 }
 
-/// Judges a record against a baseline, or against a revision that is built and measured now.
+/// Judges a record against a baseline, or the working tree against a revision that are both built and measured now.
 pub(crate) fn gate(place: &Place, args: &GateArgs) -> anyhow::Result<Status> {
-    let run = place.run(args.run.as_deref());
-    let out = folder_of(place, &run, args.out.as_deref());
-    let head = load(&run)?;
-    let base = match &args.against {
-        Some(revision) => revision::measure(place, revision, &like(&head))?,
-        None => base_of(place, args.baseline.as_deref(), head.depth)?,
+    let Some(revision) = &args.against else {
+        let run = place.run(args.run.as_deref());
+        let out = folder_of(place, &run, args.out.as_deref());
+        let head = load_finished(&run)?;
+        let base = base_of(place, args.baseline.as_deref(), head.depth)?;
+        let base_file = args.baseline.as_deref().map(|file| place.given(file));
+        let details = [details_beside(base_file.as_deref()), details_beside(Some(&run))];
+        let sides = Sides { base, head, details, base_wanted: BaseWanted::IfSaved, notes: Vec::new() };
+        return judge(place, &out, &sides, &args.judge, args.json);
     };
-    let judged = compared(base.as_ref(), &head, &config(place)?, &args.judge.options());
-    write(place, &out, &head, base.as_ref(), &judged)?;
-    show(&judged, args.json.then(|| out.join("report.json")))
+    let measured_here = args.run.is_none();
+    let out = match &args.run {
+        Some(run) => folder_of(place, &place.given(run), args.out.as_deref()),
+        None => place.out(args.out.as_deref()),
+    };
+    let run = RunArgs {
+        filter: FilterArgs { filter: args.filters.clone() },
+        quick: args.quick,
+        full: args.full,
+        instruments: args.instruments.clone(),
+        ..RunArgs::default()
+    };
+    let given = args.run.as_deref().map(|run| load_finished(&place.given(run))).transpose()?;
+    let run = given.as_ref().map_or(run, like);
+    let task = Task { run: &run, time_budget: args.judge.time_budget.filter(|_| measured_here), out: &out };
+    let tree = Revision::WorkingTree;
+    let measured = revision::measure(place, revision, measured_here.then_some(&tree), &task)?;
+    let sides = Sides::measured(measured, given, &out)?;
+    judge(place, &out, &sides, &args.judge, args.json)
 }
 
 /// Compares two records, or two revisions that are built and measured now.
 pub(crate) fn compare(place: &Place, args: &CompareArgs) -> anyhow::Result<Status> {
-    let Some(head) = side(place, &args.head, &args.run)? else {
-        return Err(UsageError::Other(format!("`{}` has no suite to measure", args.head)).into());
-    };
-    let base = side(place, &args.base, &args.run)?;
-    let judged = compared(base.as_ref(), &head, &config(place)?, &args.judge.options());
     let out = place.out(args.run.out.as_deref());
-    write(place, &out, &head, base.as_ref(), &judged)?;
-    show(&judged, args.run.json.then(|| out.join("report.json")))
+    let [base, head] = [&args.base, &args.head].map(|word| record_file(place, word));
+    let task = Task { run: &args.run, time_budget: args.judge.time_budget, out: &out };
+    let sides = match (base, head) {
+        (Some(base), Some(head)) => Sides {
+            details: [details_beside(Some(&base)), details_beside(Some(&head))],
+            base: Some(load(&base)?),
+            head: load(&head)?,
+            base_wanted: BaseWanted::IfSaved,
+            notes: Vec::new(),
+        },
+        (Some(base), None) => {
+            // what is missing on the left of a record: nothing is interleaved, the head alone is measured
+            let measured = revision::measure(place, &args.head, None, &task)?;
+            let head = measured.base.map_err(|why| UsageError::Other(format!("the head cannot be measured: {why}")))?;
+            Sides {
+                base: Some(load(&base)?),
+                head,
+                details: [details_beside(Some(&base)), Details::default()],
+                base_wanted: BaseWanted::IfSaved,
+                notes: measured.notes,
+            }
+        }
+        (None, Some(head)) => {
+            let given = load(&head)?;
+            let run = like(&given);
+            let task = Task { run: &run, time_budget: None, out: &out };
+            Sides::measured(revision::measure(place, &args.base, None, &task)?, Some(given), &out)?
+        }
+        (None, None) => {
+            let head = Revision::Named(&args.head);
+            Sides::measured(revision::measure(place, &args.base, Some(&head), &task)?, None, &out)?
+        }
+    };
+    judge(place, &out, &sides, &args.judge, args.run.json)
+}
+
+/// Everything a judgement is made of.
+struct Sides {
+    base: Option<Record>,
+    head: Record,
+    /// Of base and head.
+    details: [Details; 2],
+    base_wanted: BaseWanted,
+    notes: Vec<String>,
+}
+
+impl Sides {
+    fn measured(measured: Measured, given: Option<Record>, out: &Path) -> anyhow::Result<Self> {
+        let files = ["base.details.json", "details.json"];
+        let details = files.map(|name| Details::load(&out.join(name)).unwrap_or_default());
+        let head = measured.head.or(given);
+        let head = head.ok_or_else(|| UsageError::Other("the head has no suite to measure".to_owned()))?;
+        let (base, base_wanted) = match measured.base {
+            Ok(base) => (Some(base), BaseWanted::Measured),
+            Err(why) => (None, BaseWanted::Impossible(why)),
+        };
+        Ok(Self { base, head, details, base_wanted, notes: measured.notes })
+    }
+}
+
+/// Compares, explains, writes and shows: the exit code.
+fn judge(
+    place: &Place,
+    out: &Path,
+    sides: &Sides,
+    args: &JudgeArgs,
+    json: bool,
+) -> anyhow::Result<Status> {
+    let options = GateOptions { base: sides.base_wanted.clone(), ..args.options() };
+    let (base, head) = (sides.base.as_ref(), &sides.head);
+    let mut judged = compared(base, head, &config(place)?, &options);
+    judged.notes.extend(sides.notes.iter().cloned());
+    explain(&mut judged, &sides.details[0], &sides.details[1]);
+    write(place, out, head, base, &judged)?;
+    for format in &args.formats {
+        let file = write_format(out, (*format).into(), head, &judged)?;
+        eprintln!("wrote {}", place.shown(&file));
+    }
+    show(&judged, json.then(|| out.join("report.json")))
 }
 
 /// An existing `.json` file is a record, anything else a revision.
-fn side(place: &Place, word: &str, run: &RunArgs) -> anyhow::Result<Option<Record>> {
+fn record_file(place: &Place, word: &str) -> Option<PathBuf> {
     let file = place.given(Path::new(word));
-    if file
-        .extension()
-        .is_some_and(|extension| extension == "json")
-        && file.is_file()
-    {
-        return load(&file).map(Some);
+    let is_json = file.extension().is_some_and(|extension| extension == "json");
+    (is_json && file.is_file()).then_some(file)
+}
+
+/// The details that a run wrote beside its record.
+fn details_beside(record: Option<&Path>) -> Details {
+    let name = |record: &Path| match record.file_name().is_some_and(|name| name == "base.json") {
+        true => record.with_file_name("base.details.json"),
+        false => record.with_file_name("details.json"),
+    };
+    record.and_then(|record| Details::load(&name(record))).unwrap_or_default()
+}
+
+/// A record whose run has finished: after a killed one the file is of an earlier run.
+fn load_finished(run: &Path) -> anyhow::Result<Record> {
+    if let Some(folder) = run.parent() {
+        claim::refuse_unfinished(folder)?;
     }
-    revision::measure(place, word, run)
+    load(run)
 }
 
 /// The arguments that measure what a record holds once more.
 fn like(head: &Record) -> RunArgs {
+    let planned = head.planned.iter().flat_map(|case| case.instruments.iter().cloned());
+    let instruments: std::collections::BTreeSet<String> = planned.collect();
     RunArgs {
         quick: head.depth == Depth::Quick,
         full: head.depth == Depth::Full,
+        instruments: instruments.into_iter().collect(),
         ..RunArgs::default()
     }
 }
@@ -200,6 +324,11 @@ fn base_of(place: &Place, given: Option<&Path>, depth: Depth) -> anyhow::Result<
     if let Some(file) = given {
         return load(&place.given(file)).map(Some);
     }
+    saved_baseline(place, depth)
+}
+
+/// The saved baseline of this depth, if there is one.
+pub(crate) fn saved_baseline(place: &Place, depth: Depth) -> anyhow::Result<Option<Record>> {
     let file = Baselines::new(place.baselines()).path(name_of(None, depth))?;
     if file.is_file() {
         load(&file).map(Some)

@@ -1,16 +1,18 @@
 //! `run` and `check`: everything that starts measured processes.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use exuvia_reports::record::{LeakVerdict, Record, Status as RowStatus};
 
-use super::args::{FilterArgs, RunArgs};
+use super::args::{DuelArgs, FilterArgs, RunArgs};
+use super::claim::Claim;
 use super::place::Place;
 use super::{Program, Status, UsageError, judge};
 use crate::Suite;
 use crate::run::count::Target;
+use crate::run::duel::Duel;
 use crate::run::filter::Filter;
 use crate::run::plan::{Plan, Selection};
 use crate::run::{self, Setup};
@@ -23,9 +25,15 @@ pub(crate) fn run(
     args: &RunArgs,
 ) -> anyhow::Result<Status> {
     let out = place.out(args.out.as_deref());
-    let record = record(program, suite, place, args.selection()?, &out)?;
+    let setup = setup(program, suite, place, args.selection()?, &out)?;
+    let claim = Claim::new(&out)?;
+    let reference = judge::saved_baseline(place, args.depth()).ok().flatten();
+    let measured = timed(|| run::run(suite, &setup, reference.as_ref()))?;
+    let record = measured.record;
     let file = out.join("run.json");
+    measured.details.save(&out.join("details.json"))?;
     record.save(&file)?;
+    claim.finish()?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&record)?);
     }
@@ -56,10 +64,49 @@ pub(crate) fn record(
     out: &Path,
 ) -> anyhow::Result<Record> {
     let setup = setup(program, suite, place, selection, out)?;
+    Ok(timed(|| run::run(suite, &setup, None))?.record)
+}
+
+fn timed<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     let start = Instant::now();
-    let record = run::run(suite, &setup)?;
+    let result = work()?;
     eprintln!("{:>13}  {:.1} s", "all", start.elapsed().as_secs_f64());
-    Ok(record)
+    Ok(result)
+}
+
+/// Measures this executable as the head and another one as the base: `base.json`, `run.json` and their details.
+pub(crate) fn duel(
+    program: Program,
+    suite: &Suite,
+    place: &Place,
+    args: &DuelArgs,
+) -> anyhow::Result<Status> {
+    let out = place.out(args.run.out.as_deref());
+    let claim = Claim::new(&out)?;
+    let head = setup(program, suite, place, args.run.selection()?, &out.join("head"))?;
+    let base = Setup {
+        target: Target {
+            exe: args.base.clone(),
+            manifest_dir: args.base_dir.clone(),
+            counter: Some(Box::new(head.target.clone())),
+        },
+        out: out.join("base"),
+        selection: head.selection.clone(),
+    };
+    let time_budget = args.time_budget.map(Duration::from_secs);
+    let duel = Duel { base, head, time_budget };
+    let (mut base, mut head) = timed(|| run::duel::run(suite, &duel))?;
+    for (side, commit) in [(&mut base, &args.base_commit), (&mut head, &args.head_commit)] {
+        side.record.environment.commit = Some(commit.clone());
+        side.record.environment.dirty = Some(false);
+    }
+    base.details.save(&out.join("base.details.json"))?;
+    base.record.save(&out.join("base.json"))?;
+    head.details.save(&out.join("details.json"))?;
+    head.record.save(&out.join("run.json"))?;
+    claim.finish()?;
+    eprintln!("{}", summary(&head.record));
+    Ok(status_of(&head.record))
 }
 
 fn setup(
@@ -87,7 +134,7 @@ pub(crate) fn target_of(program: Program, place: &Place) -> anyhow::Result<Targe
     } else {
         std::env::current_dir()?
     };
-    Ok(Target { exe, manifest_dir })
+    Ok(Target { exe, manifest_dir, counter: None })
 }
 
 /// Runs each case once: the answer of a test runner.

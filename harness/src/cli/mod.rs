@@ -11,17 +11,20 @@
 
 mod args;
 mod build;
+mod claim;
 mod doctor;
 mod front;
 mod init;
 mod judge;
 mod leaks;
 mod list;
+mod merge;
 mod measure;
 mod place;
 mod profile;
 mod revision;
 mod shard;
+mod worktrees;
 
 use std::process::ExitCode;
 
@@ -177,6 +180,7 @@ fn subcommand(
         Command::List(args) => list::list(suite, &args),
         Command::Run(args) => measure::run(program, suite, place, &args),
         Command::Check(args) => measure::check(program, suite, place, &args, false),
+        Command::Duel(args) => measure::duel(program, suite, place, &args),
         Command::Leaks(args) => leaks::leaks(program, suite, place, &args),
         Command::Profile(args) => profile::profile(program, suite, place, &args),
         other => front::on_records(place, other),

@@ -1,7 +1,7 @@
 //! From the answers of the processes to one record; what failed or is missing becomes rows with a reason.
 
 use exuvia_reports::record::{
-    Better, Environment, LeakFinding, LeakVerdict, Measurement, Record, Status,
+    Better, Environment, LeakFinding, LeakVerdict, Measurement, Record, Shard, Status,
 };
 
 use super::Setup;
@@ -31,6 +31,7 @@ pub(crate) fn record(
     let mut record = Record {
         depth: setup.selection.depth,
         selection: selection_of(setup),
+        shard: setup.selection.shard.map(|(index, of)| Shard { index, of }),
         environment,
         planned: plan.planned(),
         workloads: plan::workload_infos(suite),

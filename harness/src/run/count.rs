@@ -15,11 +15,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use exuvia_reports::why::CaseFunctions;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::callgrind::Profile;
 use super::child;
 use super::phases::{self, PhaseCounts};
+use crate::CaseId;
 use crate::exec::{ChildReport, Request};
 
 /// The name under which iai-callgrind looks for its runner.
@@ -31,13 +34,16 @@ pub(crate) const PLAN_VARIABLE: &str = "EXUVIA_COUNT_PLAN";
 pub(crate) const PINNED_TUNABLES: &str =
     "glibc.cpu.hwcaps=-ERMS,-FSRM,-AVX_Fast_Unaligned_Load,-AVX2,-AVX512F,-AVX512VL";
 
-/// Where the counting process finds cargo's view of the measured package.
+/// What is measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
-    /// This executable.
+    /// The executable that runs the cases.
     pub(crate) exe: PathBuf,
     /// The package of the bench target.
     pub(crate) manifest_dir: PathBuf,
+    /// The bench target that drives callgrind, where it is another one: the head's counts the base too, so that both
+    /// are counted in the same way and a base needs to understand `exec` only.
+    pub(crate) counter: Option<Box<Target>>,
 }
 
 /// One benchmark of a plan.
@@ -45,6 +51,7 @@ pub(crate) struct Target {
 pub(crate) struct PlannedCount {
     /// `c0`, `c1`, ..: identifiers only, as iai-callgrind wants them.
     pub(crate) id: String,
+    pub(crate) exe: PathBuf,
     pub(crate) args: Vec<String>,
     pub(crate) stdout: PathBuf,
     pub(crate) stderr: PathBuf,
@@ -59,6 +66,8 @@ pub(crate) struct Counted {
     pub(crate) phases: PhaseCounts,
     /// Callgrind's output files.
     pub(crate) files: Vec<PathBuf>,
+    /// Instructions and calls per function.
+    pub(crate) functions: CaseFunctions,
 }
 
 /// Why a case was not counted.
@@ -80,15 +89,16 @@ pub(crate) fn count(
     timeout: Duration,
 ) -> io::Result<Vec<Result<Counted, CountError>>> {
     remove_stale(home)?;
-    let plan = write_plan(home, requests)?;
-    let bin = link_runner(home, &target.exe)?;
+    let plan = write_plan(home, target, requests)?;
+    let counter = target.counter.as_deref().unwrap_or(target);
+    let bin = link_runner(home, &counter.exe)?;
     let path = std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(
         &std::env::var_os("PATH").unwrap_or_default(),
     )))
     .map_err(io::Error::other)?;
-    let mut command = Command::new(&target.exe);
+    let mut command = Command::new(&counter.exe);
     command
-        .current_dir(&target.manifest_dir)
+        .current_dir(&counter.manifest_dir)
         .env("PATH", path)
         .env(PLAN_VARIABLE, home.join("plan.json"));
     command
@@ -106,7 +116,8 @@ pub(crate) fn count(
     let group = format!("callgrind gave no summary: {}", output.failure());
     Ok(plan
         .iter()
-        .map(|planned| counted(planned, summaries.get(&planned.id), &group))
+        .zip(requests)
+        .map(|(planned, request)| counted(planned, &request.case, summaries.get(&planned.id), &group))
         .collect())
 }
 
@@ -117,12 +128,13 @@ fn remove_stale(home: &Path) -> io::Result<()> {
     }
 }
 
-fn write_plan(home: &Path, requests: &[Request]) -> io::Result<Vec<PlannedCount>> {
+fn write_plan(home: &Path, target: &Target, requests: &[Request]) -> io::Result<Vec<PlannedCount>> {
     let plan: Vec<_> = requests
         .iter()
         .enumerate()
         .map(|(index, request)| PlannedCount {
             id: format!("c{index}"),
+            exe: target.exe.clone(),
             args: request.to_args(),
             stdout: home.join(format!("c{index}.stdout")),
             stderr: home.join(format!("c{index}.stderr")),
@@ -163,6 +175,7 @@ fn summary(path: &Path) -> Option<(String, Value)> {
 
 fn counted(
     planned: &PlannedCount,
+    case: &CaseId,
     summary: Option<&Value>,
     group_failure: &str,
 ) -> Result<Counted, CountError> {
@@ -186,13 +199,14 @@ fn counted(
         return Err(CountError::Failed(NOTHING_COUNTED.to_owned()));
     }
     let files = files_of(profile);
-    let phases = phases_of(&files)
+    let profile = profile_of(&files)
         .map_err(|error| lost(&format!("callgrind's output cannot be read: {error}")))?;
     Ok(Counted {
         report,
         instructions,
         estimated_cycles: number("EstimatedCycles"),
-        phases,
+        phases: phases::counts(&profile),
+        functions: profile.of_case(case),
         files,
     })
 }
@@ -218,17 +232,10 @@ fn files_of(profile: &Value) -> Vec<PathBuf> {
     paths.filter_map(Value::as_str).map(PathBuf::from).collect()
 }
 
-fn phases_of(files: &[PathBuf]) -> io::Result<PhaseCounts> {
-    let mut sum: PhaseCounts = None;
-    for file in files {
-        if let Some(counts) = phases::read(file)? {
-            let sum = sum.get_or_insert_default();
-            sum.iter_mut()
-                .zip(counts)
-                .for_each(|(total, count)| *total += count);
-        }
-    }
-    Ok(sum)
+fn profile_of(files: &[PathBuf]) -> io::Result<Profile> {
+    let mut profile = Profile::default();
+    files.iter().try_for_each(|file| profile.read(file))?;
+    Ok(profile)
 }
 
 /// The plan of this process, when it was started to count.
@@ -241,10 +248,9 @@ pub(crate) fn plan_of_this_process() -> Option<io::Result<Vec<PlannedCount>>> {
 #[cfg(feature = "instructions")]
 pub(crate) fn add_benchmarks(group: &mut iai_callgrind::BinaryBenchmarkGroup) -> io::Result<()> {
     use iai_callgrind::{Bench, BinaryBenchmark, Command as Counted, Stdio as Stream};
-    let exe = std::env::current_exe()?;
     let mut benchmark = BinaryBenchmark::new("case");
     for planned in plan_of_this_process().ok_or_else(|| io::Error::other("no plan"))?? {
-        let mut command = Counted::new(&exe);
+        let mut command = Counted::new(&planned.exe);
         command
             .args(&planned.args)
             .env("GLIBC_TUNABLES", PINNED_TUNABLES)

@@ -2,7 +2,8 @@
 //!
 //! - [`plan`] and [`filter`]: which case, which instrument;
 //! - [`child`]: one measured process with its limits; [`memory`]: one whose resident memory is watched;
-//! - [`count`] and [`phases`]: processes under callgrind;
+//! - [`count`], [`callgrind`] and [`phases`]: processes under callgrind; [`repeat`]: counted a second time;
+//! - [`duel`]: base against head;
 //! - [`environment`] and [`dependencies`]: where and with what all this happened; [`assemble`]: rows, also for what failed or is missing;
 //! - [`progress`]: what the terminal shows.
 //!
@@ -10,21 +11,26 @@
 //! A planned row that could not be measured is in the record with its reason: nothing vanishes.
 
 pub(crate) mod assemble;
+pub(crate) mod callgrind;
 pub(crate) mod child;
 pub(crate) mod count;
 pub(crate) mod dependencies;
+pub(crate) mod duel;
 pub(crate) mod environment;
 pub(crate) mod filter;
 pub(crate) mod memory;
 pub(crate) mod phases;
 pub(crate) mod plan;
 pub(crate) mod progress;
+pub(crate) mod repeat;
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use exuvia_reports::record::{Depth, Record};
+use exuvia_reports::record::{Depth, Environment, Record};
+use exuvia_reports::why::{CaseFunctions, Details};
 use rayon::prelude::*;
 
 use crate::exec::{Instrument, Request};
@@ -47,39 +53,24 @@ pub(crate) struct Setup {
     pub(crate) selection: Selection,
 }
 
+/// A record and what only a regression needs to know besides.
+pub(crate) struct Measured {
+    pub(crate) record: Record,
+    pub(crate) details: Details,
+}
+
 /// Measures everything the plan names. The record is complete: what could not be measured is in it with the reason.
-pub(crate) fn run(suite: &Suite, setup: &Setup) -> anyhow::Result<Record> {
+/// What differs from `reference` is counted twice.
+pub(crate) fn run(
+    suite: &Suite,
+    setup: &Setup,
+    reference: Option<&Record>,
+) -> anyhow::Result<Measured> {
     let plan = Plan::new(suite, &setup.selection);
     let runner = Runner::new(setup, &plan)?;
     let mut answers = Answers::default();
-    runner.stage(
-        "instructions",
-        &plan,
-        Instrument::Instructions,
-        &mut answers,
-        Runner::count_all,
-    );
-    runner.stage(
-        "heap",
-        &plan,
-        Instrument::Heap,
-        &mut answers,
-        Runner::side_by_side,
-    );
-    runner.stage(
-        "footprint",
-        &plan,
-        Instrument::Footprint,
-        &mut answers,
-        Runner::side_by_side,
-    );
-    runner.stage(
-        "leaks",
-        &plan,
-        Instrument::Leaks,
-        &mut answers,
-        Runner::side_by_side,
-    );
+    runner.exact_stages(&plan, &mut answers);
+    runner.count_again(&mut answers, reference);
     runner.stage(
         "time",
         &plan,
@@ -89,11 +80,11 @@ pub(crate) fn run(suite: &Suite, setup: &Setup) -> anyhow::Result<Record> {
     );
     runner.stage("rss", &plan, Instrument::Rss, &mut answers, Runner::watched);
     runner.progress.finish();
-    let environment = environment::gather(
-        &setup.target.manifest_dir,
-        runner.valgrind.as_ref().ok().cloned(),
-    );
-    Ok(assemble::record(suite, setup, &plan, answers, environment))
+    let environment = runner.environment.clone();
+    Ok(Measured {
+        details: runner.details(),
+        record: assemble::record(suite, setup, &plan, answers, environment),
+    })
 }
 
 /// One run of every case with its checksum and no instrument; the failures by case.
@@ -115,8 +106,11 @@ pub(crate) fn check(
         .collect())
 }
 
-struct Runner<'a> {
+pub(crate) struct Runner<'a> {
     setup: &'a Setup,
+    environment: Environment,
+    /// Functions of every counted case; a case that was counted twice is there twice.
+    functions: Mutex<Vec<(CaseId, CaseFunctions)>>,
     progress: Progress,
     /// The version, or why there is none.
     valgrind: Result<String, String>,
@@ -126,18 +120,63 @@ struct Runner<'a> {
 type Stage<'a> = fn(&Runner<'a>, Instrument, &[CaseId]) -> Vec<(CaseId, Instrument, Answer)>;
 
 impl<'a> Runner<'a> {
-    fn new(setup: &'a Setup, plan: &Plan) -> anyhow::Result<Self> {
+    pub(crate) fn new(setup: &'a Setup, plan: &Plan) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&setup.out)
             .with_context(|| format!("cannot create {}", setup.out.display()))?;
         let valgrind = environment::valgrind();
         // half of what is there: two processes run side by side
         let memory_bytes = environment::available_memory_bytes().map(|bytes| bytes / 2);
+        let environment =
+            environment::gather(&setup.target.manifest_dir, valgrind.as_ref().ok().cloned());
         Ok(Self {
             setup,
+            environment,
+            functions: Mutex::default(),
             progress: Progress::new(plan.processes() as u64),
             valgrind,
             memory_bytes,
         })
+    }
+
+    /// Everything that gives exact numbers, and the leak detector.
+    fn exact_stages(&self, plan: &Plan, answers: &mut Answers) {
+        let side_by_side: Stage<'a> = Runner::side_by_side;
+        let stages = [
+            ("instructions", Instrument::Instructions, Runner::count_all as Stage<'a>),
+            ("heap", Instrument::Heap, side_by_side),
+            ("footprint", Instrument::Footprint, side_by_side),
+            ("leaks", Instrument::Leaks, side_by_side),
+        ];
+        for (name, instrument, stage) in stages {
+            self.stage(name, plan, instrument, answers, stage);
+        }
+    }
+
+    /// A second count of what differs from the reference, as far as it can be compared, and of a tenth by rotation.
+    fn count_again(&self, answers: &mut Answers, reference: Option<&Record>) {
+        let key = self.environment.instruction_key();
+        let reference = reference.filter(|base| base.environment.instruction_key() == key);
+        match reference {
+            Some(base) => repeat::again(self, answers, repeat::differs_from(base)),
+            None => repeat::again(self, answers, |_, _| false),
+        }
+    }
+
+    /// The first count of each case, for the side file.
+    fn details(&self) -> Details {
+        let functions = self.functions.lock().expect("no counting thread panicked");
+        let mut seen = std::collections::HashSet::new();
+        let first = functions.iter().filter(|(case, _)| seen.insert(case.to_string()));
+        Details { functions: first.map(|(_, functions)| functions.clone()).collect(), ..Details::default() }
+    }
+
+    /// `; f varies by 3 instructions`, when a case was counted twice and differs.
+    fn varying_function(&self, case: &CaseId) -> String {
+        let functions = self.functions.lock().expect("no counting thread panicked");
+        let mut counts = functions.iter().filter(|(of, _)| of == case).map(|(_, functions)| functions);
+        let varying = counts.next().zip(counts.next_back());
+        let varying = varying.and_then(|(first, second)| first.most_different(second));
+        varying.map(|(name, by)| format!("; `{name}` varies, by {by:+} instructions")).unwrap_or_default()
     }
 
     fn stage(
@@ -311,7 +350,11 @@ impl<'a> Runner<'a> {
     }
 
     fn answer_of(&self, case: &CaseId, counted: Result<Counted, String>) -> Answer {
-        counted.map(|counted| Box::new(assemble::counted_report(case, counted)))
+        counted.map(|mut counted| {
+            let functions = std::mem::take(&mut counted.functions);
+            self.functions.lock().expect("no counting thread panicked").push((case.clone(), functions));
+            Box::new(assemble::counted_report(case, counted))
+        })
     }
 
     fn home(&self, kind: &str, case: &CaseId) -> PathBuf {

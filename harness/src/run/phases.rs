@@ -1,11 +1,9 @@
-//! Inclusive instruction counts of the collector's phases, read from callgrind's output file.
+//! Inclusive instruction counts of the collector's phases, from callgrind's output.
 //!
-//! The file lists, per function, the cost of its own instructions and for each call the cost inside the callee; the sum
-//! of both is the inclusive cost. Phases do not recurse, so that nothing is counted twice; where one phase runs inside
-//! another (resurrection repeats the trial deletion) both include it.
+//! A phase's count is its own instructions and those of what it called. Phases do not recurse, so that nothing is counted
+//! twice; where one phase runs inside another (resurrection repeats the trial deletion) both include it.
 
-use std::io::{self, BufRead, BufReader};
-use std::path::Path;
+use super::callgrind::Profile;
 
 /// The collector's phases in the order of a collection.
 pub(crate) const PHASES: [&str; 7] = [
@@ -23,38 +21,16 @@ const CRATE: &str = "exuvia_core::";
 /// Instructions per phase, in the order of [`PHASES`]; `None` when no function of the heap was counted at all.
 pub(crate) type PhaseCounts = Option<[u64; PHASES.len()]>;
 
-/// Reads one callgrind output file.
-pub(crate) fn read(path: &Path) -> io::Result<PhaseCounts> {
-    parse(BufReader::new(std::fs::File::open(path)?))
-}
-
-fn parse(lines: impl BufRead) -> io::Result<PhaseCounts> {
+/// The phases in a profile.
+pub(crate) fn counts(profile: &Profile) -> PhaseCounts {
     let mut counts = [0; PHASES.len()];
-    let mut names = Names::default();
-    let (mut saw_heap, mut phase, mut column) = (false, None, 0);
-    for line in lines.lines() {
-        let line = line?;
-        if let Some(name) = line.strip_prefix("fn=") {
-            let name = names.resolve(name);
-            saw_heap |= name.contains(CRATE);
-            phase = phase_of(name);
-        } else if let Some(name) = line.strip_prefix("cfn=") {
-            names.resolve(name);
-        } else if let Some(positions) = line.strip_prefix("positions:") {
-            column = positions.split_whitespace().count();
-        } else if let (Some(phase), Some(cost)) = (phase, cost_of(&line, column.max(1))) {
-            counts[phase] += cost;
+    for function in &profile.functions {
+        if let Some(phase) = phase_of(&function.name) {
+            counts[phase] += function.own + function.called;
         }
     }
-    Ok(saw_heap.then_some(counts))
-}
-
-/// The first event (instructions) of a cost line: position columns, then one number per event.
-fn cost_of(line: &str, column: usize) -> Option<u64> {
-    if !line.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '+' | '-' | '*')) {
-        return None;
-    }
-    line.split_ascii_whitespace().nth(column)?.parse().ok()
+    let saw_heap = profile.functions.iter().any(|f| f.name.contains(CRATE) && f.own + f.called > 0);
+    saw_heap.then_some(counts)
 }
 
 /// Which phase a function is: the last segment of its path, whatever type or generic arguments surround it.
@@ -69,14 +45,19 @@ fn phase_of(name: &str) -> Option<usize> {
     PHASES.iter().position(|phase| *phase == last)
 }
 
-/// Drops one trailing `::<..>` or `<..>` and a legacy `::h0123456789abcdef`.
-fn without_generics(name: &str) -> &str {
-    let name = match name.rsplit_once("::h") {
+/// Drops a legacy `::h0123456789abcdef`, which differs from build to build.
+pub(crate) fn without_hash(name: &str) -> &str {
+    match name.rsplit_once("::h") {
         Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
             path
         }
         _ => name,
-    };
+    }
+}
+
+/// Drops one trailing `::<..>` or `<..>` and a hash.
+fn without_generics(name: &str) -> &str {
+    let name = without_hash(name);
     if !name.ends_with('>') {
         return name;
     }
@@ -94,32 +75,14 @@ fn without_generics(name: &str) -> &str {
     name
 }
 
-/// Names may be compressed: `(7) name` once, `(7)` afterwards.
-#[derive(Default)]
-struct Names {
-    known: std::collections::HashMap<String, String>,
-    plain: String,
-}
-
-impl Names {
-    fn resolve(&mut self, text: &str) -> &str {
-        let Some((id, name)) = text.strip_prefix('(').and_then(|rest| rest.split_once(')')) else {
-            text.clone_into(&mut self.plain);
-            return &self.plain;
-        };
-        if !name.trim().is_empty() {
-            self.known.insert(id.to_owned(), name.trim().to_owned());
-        }
-        self.known.get(id).map_or("", String::as_str)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parsed(text: &str) -> PhaseCounts {
-        parse(text.as_bytes()).expect("readable")
+        let mut profile = Profile::default();
+        profile.parse(text.as_bytes()).expect("readable");
+        counts(&profile)
     }
 
     #[test]

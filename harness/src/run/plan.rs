@@ -52,6 +52,14 @@ impl Plan {
         }
     }
 
+    /// Drops instruments from the plan, and cases that lost their last one.
+    pub(crate) fn keep(&mut self, wanted: impl Fn(Instrument) -> bool) {
+        for (_, instruments) in &mut self.jobs {
+            instruments.retain(|instrument| wanted(*instrument));
+        }
+        self.jobs.retain(|(_, instruments)| !instruments.is_empty());
+    }
+
     /// The cases of one instrument.
     pub(crate) fn cases(&self, instrument: Instrument) -> impl Iterator<Item = &CaseId> {
         self.jobs

@@ -8,6 +8,7 @@
 mod judge;
 mod leaks;
 mod notes;
+pub mod paired;
 mod pairing;
 mod row;
 mod rows;
@@ -18,6 +19,7 @@ pub use row::{Limit, Row, RowVerdict, Shown};
 use crate::config::Config;
 use crate::gate::{self, GateOptions};
 use crate::record::{Difference, Record};
+use crate::why::Cause;
 use pairing::Pairing;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +37,7 @@ pub fn compare(
     let pairing = Pairing::new(base, head, config, options);
     let mut rows = rows::measured(&pairing);
     rows.extend(leaks::verdicts(&pairing));
+    rows.extend(paired::rows(&pairing));
     let lost = scope::lost(&pairing, &rows);
     rows.extend(lost.rows);
     gate::waive(&mut rows, options);
@@ -51,6 +54,7 @@ pub fn compare(
         environment_differences: pairing.differences,
         rows,
         notes,
+        causes: Vec::new(),
     }
 }
 
@@ -115,6 +119,9 @@ pub struct Comparison {
     pub environment_differences: Vec<Difference>,
     /// What the reader must know besides the rows: what did not vote and why.
     pub notes: Vec<String>,
+    /// What makes up the regressions, as far as it is known ([`crate::why::explain`]).
+    #[serde(default)]
+    pub causes: Vec<Cause>,
 }
 
 impl Comparison {

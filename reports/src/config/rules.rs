@@ -50,7 +50,7 @@ impl LimitRule {
 /// The built-in rules, in order.
 ///
 /// Instructions, per phase too: 0.3 %; a phase below 1,000 instructions may gain 30. Heap
-/// bytes, blocks and objects: nothing. Findings of the reference audit: none. Times,
+/// bytes, blocks and objects: nothing. Process pairs: a margin of 1 %. Findings of the reference audit: none. Times,
 /// simulated cycles, resident memory and growth rates are shown and do not vote.
 pub fn built_in() -> &'static [LimitRule] {
     static RULES: LazyLock<Vec<LimitRule>> = LazyLock::new(rules);
@@ -62,6 +62,7 @@ fn rules() -> Vec<LimitRule> {
     vec![
         rule("*", 0.0, false),
         rule("time/*", 10.0, false),
+        rule(crate::compare::paired::PAIRED_TIME, 1.0, true),
         rule("rss/*", 10.0, false),
         rule("instructions/*", 5.0, false),
         rule("instructions/ir", 0.3, true),

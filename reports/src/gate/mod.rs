@@ -24,6 +24,20 @@ pub struct GateOptions {
     pub allow_no_base: bool,
     /// Wall time votes too.
     pub strict: bool,
+    /// The base was to be measured here: then it has to be there, and to have every case of the head.
+    pub base: BaseWanted,
+}
+
+/// What is expected of the base.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum BaseWanted {
+    /// A saved record, if there is one.
+    #[default]
+    IfSaved,
+    /// A revision that was built and measured.
+    Measured,
+    /// A revision that could not be: the reason.
+    Impossible(String),
 }
 
 impl GateOptions {
@@ -58,6 +72,9 @@ pub(crate) fn waive(rows: &mut [Row], options: &GateOptions) {
 pub(crate) fn doubts(facts: &Facts, rows: &[Row], options: &GateOptions) -> Vec<String> {
     let mut doubts = Vec::new();
     let judged = |row: &Row| row.votes && !matches!(row.verdict, RowVerdict::New);
+    if !options.allow_no_base {
+        doubts.extend(lacking_base(rows, options));
+    }
     if !facts.measured {
         doubts.push("nothing was measured: does the filter match a workload?".to_owned());
     } else if facts.has_base && !options.allow_no_base && !rows.iter().any(judged) {
@@ -70,6 +87,26 @@ pub(crate) fn doubts(facts: &Facts, rows: &[Row], options: &GateOptions) -> Vec<
         doubts.push(doubt.to_owned());
     }
     doubts
+}
+
+/// What a revision that was to be the base lacks.
+fn lacking_base(rows: &[Row], options: &GateOptions) -> Option<String> {
+    let new = || {
+        let cases = rows.iter().filter(|row| row.votes && row.verdict == RowVerdict::New);
+        cases.map(Row::case).collect::<std::collections::BTreeSet<_>>()
+    };
+    match &options.base {
+        BaseWanted::IfSaved => None,
+        BaseWanted::Impossible(why) => Some(format!(
+            "the base could not be measured, so that every row is new: {why}; `--allow-no-base` accepts that"
+        )),
+        BaseWanted::Measured => {
+            let new = new();
+            let first = new.first()?;
+            let count = crate::format::plural(new.len() as u64, "benchmark");
+            Some(format!("the base lacks {count}, first: {first}; `--allow-no-base` accepts new ones"))
+        }
+    }
 }
 
 /// The verdict over all rows.

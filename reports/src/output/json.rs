@@ -4,7 +4,8 @@
 //! a text, and for each row both the numbers and the words that the other outputs print.
 
 use crate::compare::{Comparison, Counts, Row, Shown, Verdict};
-use crate::record::{Depth, Difference, Environment, Record, to_pretty_json};
+use crate::why::Cause;
+use crate::record::{Depth, Difference, Environment, Record, SelfTest, to_pretty_json};
 use serde::{Deserialize, Serialize};
 
 /// The schema of `report.json`.
@@ -56,6 +57,12 @@ pub struct Report {
     pub base: Option<Side>,
     /// Lines of the environment that differ.
     pub environment_differences: Vec<Difference>,
+    /// Functions and allocation sites that make up the regressions.
+    #[serde(default)]
+    pub causes: Vec<Cause>,
+    /// Error rates of the gate on this machine, if they were measured.
+    #[serde(default)]
+    pub selftest: Option<SelfTest>,
     /// One row per metric and case, worst first.
     pub rows: Vec<ReportRow>,
 }
@@ -87,6 +94,8 @@ impl Report {
             head: side(head),
             base: base.map(side),
             environment_differences: comparison.environment_differences.clone(),
+        causes: comparison.causes.clone(),
+        selftest: head.selftest.clone(),
             rows: comparison.rows.iter().map(row).collect(),
         }
     }

@@ -4,6 +4,7 @@
 //! and the environment folded. Long tables are cut, because a comment that is refused for its
 //! length says nothing.
 
+use super::causes;
 use super::lines::{self, Line};
 use super::terminal::tally;
 use super::text::{code, markdown};
@@ -29,12 +30,14 @@ pub fn render(head: &Record, base: Option<&Record>, comparison: &Comparison) -> 
     push(&mut out, format_args!("{}\n", compared(head, base)));
     leaks(&mut out, comparison);
     section(&mut out, "Changes that vote", &lines::voting(comparison));
+    why(&mut out, comparison);
     folded(
         &mut out,
         "Changes without a vote",
         &lines::silent(comparison),
     );
     notes(&mut out, comparison);
+    selftest(&mut out, head);
     environment(&mut out, head, comparison);
     out
 }
@@ -52,6 +55,46 @@ fn leaks(out: &mut String, comparison: &Comparison) {
         );
     }
     push(out, format_args!(""));
+}
+
+/// The functions and sites that make up each regression.
+fn why(out: &mut String, comparison: &Comparison) {
+    let causes = causes::told(comparison);
+    if causes.is_empty() {
+        return;
+    }
+    push(out, format_args!("## Why\n"));
+    for cause in causes {
+        push(out, format_args!("- {}: {}", code(&cause.case), markdown(&cause.headline)));
+        for (name, detail) in cause.parts {
+            push(out, format_args!("  - {}: {}", code(&name), markdown(&detail)));
+        }
+    }
+    push(out, format_args!(""));
+}
+
+/// What the gate is worth on this machine, where that was measured.
+fn selftest(out: &mut String, head: &Record) {
+    let Some(selftest) = &head.selftest else {
+        return;
+    };
+    let when = selftest.created_unix.map(date_time).unwrap_or_default();
+    push(out, format_args!("<details><summary>Error rates on this machine, measured {when}</summary>\n"));
+    push(out, format_args!("| metric | false alarms | finds | how |\n| --- | --- | --- | --- |"));
+    for metric in &selftest.metrics {
+        let found = metric.found.map_or_else(|| "nothing that was tried".to_owned(), crate::format::percent);
+        push(
+            out,
+            format_args!(
+                "| {} | {} of {} | {found} | {} |",
+                code(&metric.metric),
+                metric.alarms,
+                metric.comparisons,
+                markdown(&metric.note)
+            ),
+        );
+    }
+    push(out, format_args!("\n</details>\n"));
 }
 
 fn push(out: &mut String, line: std::fmt::Arguments<'_>) {

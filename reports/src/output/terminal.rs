@@ -3,6 +3,7 @@
 //! One table, not one block per benchmark. Unchanged rows are counted, not listed. The last line
 //! is the verdict.
 
+use super::causes;
 use super::lines::{self, Line};
 use super::text::printable;
 use crate::compare::Comparison;
@@ -72,6 +73,14 @@ pub fn terminal(comparison: &Comparison, style: Style) -> String {
             printable(reason)
         );
         out.push_str(&wrapped(&text, style.width));
+    }
+    for cause in causes::told(comparison) {
+        let text = format!("why: {}: {}", printable(&cause.case), printable(&cause.headline));
+        out.push_str(&wrapped(&text, style.width));
+        for (name, detail) in cause.parts {
+            let text = format!("  {}: {}", printable(&name), printable(&detail));
+            out.push_str(&wrapped(&text, style.width));
+        }
     }
     for note in &comparison.notes {
         out.push_str(&wrapped(&format!("note: {}", printable(note)), style.width));

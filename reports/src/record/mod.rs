@@ -17,6 +17,7 @@
 mod case;
 mod environment;
 mod measurement;
+mod merge;
 mod parts;
 mod store;
 mod validate;
@@ -24,7 +25,11 @@ mod validate;
 pub use case::CaseKey;
 pub use environment::{Difference, Environment};
 pub use measurement::{Better, Measurement, Status};
-pub use parts::{CensusRow, LeakFinding, LeakVerdict, PlannedCase, Series, WorkloadInfo};
+pub use merge::{MergeError, merge};
+pub use parts::{
+    CensusRow, LeakFinding, LeakVerdict, PairedTimes, PlannedCase, SelfTest, SelfTestMetric, Series,
+    Shard, WorkloadInfo,
+};
 pub use store::RecordError;
 pub(crate) use store::{to_pretty_json, write_atomically};
 pub use validate::Invalid;
@@ -72,9 +77,15 @@ pub struct Record {
     /// The filter or shard the run was restricted to, in words; `None`: the whole suite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<String>,
+    /// The part of all cases that was measured, of a run that was divided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     /// Where and with what it was measured.
     #[serde(default)]
     pub environment: Environment,
+    /// Error rates of the gate on this machine, when `exuvia selftest` was run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selftest: Option<SelfTest>,
     /// The cases that were to be measured, and by which instruments.
     #[serde(default)]
     pub planned: Vec<PlannedCase>,
@@ -84,6 +95,9 @@ pub struct Record {
     /// One entry per case and metric.
     #[serde(default)]
     pub measurements: Vec<Measurement>,
+    /// Process pairs against the base, in a run that measured both.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pairs: Vec<PairedTimes>,
     /// Curves to draw: memory over time, growth over iterations.
     #[serde(default)]
     pub series: Vec<Series>,
@@ -101,10 +115,13 @@ impl Default for Record {
             schema: SCHEMA.to_owned(),
             depth: Depth::default(),
             selection: None,
+            shard: None,
             environment: Environment::default(),
+            selftest: None,
             planned: Vec::new(),
             workloads: Vec::new(),
             measurements: Vec::new(),
+            pairs: Vec::new(),
             series: Vec::new(),
             leaks: Vec::new(),
             census: Vec::new(),

@@ -174,3 +174,67 @@ impl CensusRow {
         CaseKey::new(&self.workload, &self.variant, &self.params)
     }
 }
+
+/// Times of process pairs, base against head, of one case.
+///
+/// The ratios cannot be had from two records: what makes them comparable is that the two processes of a pair ran
+/// one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PairedTimes {
+    /// `crate/name`.
+    pub workload: String,
+    /// Variant of the workload.
+    pub variant: String,
+    /// Parameters by name.
+    #[serde(default)]
+    pub params: BTreeMap<String, u64>,
+    /// `[base, head]` of each pair in ns per operation, in the order of measuring.
+    pub first: Vec<[f64; 2]>,
+    /// Fresh pairs of the second look; empty where the first one left no suspicion.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub second: Vec<[f64; 2]>,
+}
+
+impl PairedTimes {
+    /// The case that was timed.
+    pub fn case(&self) -> CaseKey {
+        CaseKey::new(&self.workload, &self.variant, &self.params)
+    }
+}
+
+/// Which part of all cases a run measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// This one, from 1.
+    pub index: u64,
+    /// Of so many.
+    pub of: u64,
+}
+
+/// What `exuvia selftest` found on a machine: how often each metric cries wolf, and the smallest change it finds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SelfTest {
+    /// Seconds since 1970.
+    pub created_unix: Option<u64>,
+    /// Processor it was made on.
+    pub cpu_model: Option<String>,
+    /// One entry per metric.
+    pub metrics: Vec<SelfTestMetric>,
+}
+
+/// Error rates of one metric.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SelfTestMetric {
+    /// The metric, or a pattern of metrics.
+    pub metric: String,
+    /// Comparisons of a build with itself.
+    pub comparisons: u64,
+    /// How many of them were called regressed.
+    pub alarms: u64,
+    /// Smallest injected change found in at least 95 % of the trials, as a fraction; `None`: none of those tried.
+    pub found: Option<f64>,
+    /// What was injected and how often it was found.
+    pub note: String,
+}

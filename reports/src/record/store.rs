@@ -112,6 +112,8 @@ impl Record {
             ("schema", serde_json::to_string(&self.schema)?),
             ("depth", serde_json::to_string(&self.depth)?),
             ("selection", serde_json::to_string(&self.selection)?),
+            ("shard", serde_json::to_string(&self.shard)?),
+            ("selftest", serde_json::to_string(&self.selftest)?),
             (
                 "environment",
                 serde_json::to_string_pretty(&self.environment)?,
@@ -119,17 +121,22 @@ impl Record {
             ("planned", one_per_line(&self.planned)?),
             ("workloads", one_per_line(&self.workloads)?),
             ("measurements", one_per_line(&self.measurements)?),
+            ("pairs", one_per_line(&self.pairs)?),
             ("series", one_per_line(&self.series)?),
             ("leaks", one_per_line(&self.leaks)?),
             ("census", one_per_line(&self.census)?),
         ];
         let members: Vec<String> = members
             .iter()
+            .filter(|(name, json)| !(OPTIONAL.contains(name) && (json == "null" || json == "[]")))
             .map(|(name, json)| format!("\"{name}\": {json}"))
             .collect();
         Ok(format!("{{\n{}\n}}\n", members.join(",\n")))
     }
 }
+
+/// Members that only some runs have.
+const OPTIONAL: [&str; 3] = ["shard", "selftest", "pairs"];
 
 fn one_per_line<T: Serialize>(items: &[T]) -> std::io::Result<String> {
     if items.is_empty() {
