@@ -9,6 +9,7 @@
 //! * [`why`]: the functions and allocation sites that make up a regression;
 //! * [`stats`]: verdicts on numbers that vary, change points;
 //! * [`baseline`]: records that are kept to be compared with;
+//! * [`history`]: every run in a database, trends, results of other tools;
 //! * [`output`]: terminal table, `report.md`, `report.json`, written from one comparison;
 //! * [`mod@format`]: one way to write numbers, shared by every output;
 //! * [`chart`]: values become SVG, refused when they are not finite or out of range;
@@ -24,6 +25,7 @@ pub mod config;
 pub mod fixture;
 pub mod format;
 pub mod gate;
+pub mod history;
 pub mod html;
 pub mod output;
 pub mod record;

@@ -32,6 +32,11 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Judges a record: exit code 0 pass, 1 regression or leak, 3 not measured or not comparable.
     Gate(GateArgs),
+    /// Kept runs, trends with their steps, results of criterion and iai-callgrind.
+    #[cfg(feature = "history")]
+    History(HistoryArgs),
+    /// How often the gate cries wolf on this machine, and the smallest change it finds.
+    Selftest(SelftestArgs),
     /// Joins the records of the shards of one run.
     Merge(MergeArgs),
     /// Measures this executable and another one side by side; `compare` and `gate --against` call it.
@@ -150,6 +155,42 @@ pub(crate) struct CompareArgs {
     /// Restricts what is measured for revisions.
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+/// Arguments of `history`.
+#[cfg(feature = "history")]
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// Draws the trends of benchmarks with this in their name, instead of listing runs; * is any text.
+    pub(crate) filter: Option<String>,
+    /// The metric of the trends; * is any text.
+    #[arg(long, default_value = "instructions/ir")]
+    pub(crate) metric: String,
+    /// A SQLite file or postgres:// URL [default: EXUVIA_HISTORY, else target/exuvia/history.sqlite3].
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) db: Option<String>,
+    /// Adds the results below target/criterion or target/iai.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) import: Option<PathBuf>,
+    /// So many runs.
+    #[arg(long, default_value_t = 30)]
+    pub(crate) limit: i64,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `selftest`.
+#[derive(Debug, Args)]
+pub(crate) struct SelftestArgs {
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// Times process pairs for so long [default: 240].
+    #[arg(long)]
+    pub(crate) seconds: Option<u64>,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Arguments of `merge`.

@@ -95,6 +95,7 @@ impl Frontend {
             | Command::Check(_)
             | Command::Leaks(_)
             | Command::Duel(_)
+            | Command::Selftest(_)
             | Command::Profile(_) => self.become_bench(args),
             command => on_records(&self.place, command),
         }
@@ -136,6 +137,8 @@ pub(super) fn on_records(place: &Place, command: Command) -> anyhow::Result<Stat
         Command::Report(args) => judge::report(place, &args),
         Command::Compare(args) => judge::compare(place, &args),
         Command::Gate(args) => judge::gate(place, &args),
+        #[cfg(feature = "history")]
+        Command::History(args) => super::history::history(place, &args),
         Command::Merge(args) => merge::merge(place, &args),
         Command::Baseline(command) => judge::baseline(place, &command),
         Command::Init(args) => init::init(place, &args),
@@ -145,6 +148,7 @@ pub(super) fn on_records(place: &Place, command: Command) -> anyhow::Result<Stat
         | Command::Check(_)
         | Command::Leaks(_)
         | Command::Duel(_)
+            | Command::Selftest(_)
         | Command::Profile(_) => {
             anyhow::bail!("this command needs the bench target")
         }

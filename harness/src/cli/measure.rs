@@ -9,7 +9,9 @@ use exuvia_reports::record::{LeakVerdict, Record, Status as RowStatus};
 use super::args::{DuelArgs, FilterArgs, RunArgs};
 use super::claim::Claim;
 use super::place::Place;
-use super::{Program, Status, UsageError, judge};
+#[cfg(feature = "history")]
+use super::history;
+use super::{Program, Status, UsageError, judge, selftest};
 use crate::Suite;
 use crate::run::count::Target;
 use crate::run::duel::Duel;
@@ -29,11 +31,14 @@ pub(crate) fn run(
     let claim = Claim::new(&out)?;
     let reference = judge::saved_baseline(place, args.depth()).ok().flatten();
     let measured = timed(|| run::run(suite, &setup, reference.as_ref()))?;
-    let record = measured.record;
+    let mut record = measured.record;
+    record.selftest = selftest::kept(place, record.environment.cpu_model.as_deref());
     let file = out.join("run.json");
     measured.details.save(&out.join("details.json"))?;
     record.save(&file)?;
     claim.finish()?;
+    #[cfg(feature = "history")]
+    history::keep(place, &record);
     if args.json {
         println!("{}", serde_json::to_string_pretty(&record)?);
     }
@@ -109,7 +114,7 @@ pub(crate) fn duel(
     Ok(status_of(&head.record))
 }
 
-fn setup(
+pub(crate) fn setup(
     program: Program,
     suite: &Suite,
     place: &Place,

@@ -14,6 +14,8 @@ mod build;
 mod claim;
 mod doctor;
 mod front;
+#[cfg(feature = "history")]
+mod history;
 mod init;
 mod judge;
 mod leaks;
@@ -23,6 +25,7 @@ mod measure;
 mod place;
 mod profile;
 mod revision;
+mod selftest;
 mod shard;
 mod worktrees;
 
@@ -180,6 +183,7 @@ fn subcommand(
         Command::List(args) => list::list(suite, &args),
         Command::Run(args) => measure::run(program, suite, place, &args),
         Command::Check(args) => measure::check(program, suite, place, &args, false),
+        Command::Selftest(args) => selftest::selftest(program, suite, place, &args),
         Command::Duel(args) => measure::duel(program, suite, place, &args),
         Command::Leaks(args) => leaks::leaks(program, suite, place, &args),
         Command::Profile(args) => profile::profile(program, suite, place, &args),

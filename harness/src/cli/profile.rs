@@ -57,6 +57,7 @@ fn callgrind(
         instrument: Instrument::Instructions,
         depth: Depth::Quick,
         raw: None,
+        inject: None,
     };
     let target = target_of(program, place)?;
     let counted = count::count(&target, std::slice::from_ref(&request), home, TIMEOUT)?;
@@ -90,6 +91,7 @@ fn dhat(
         instrument: Instrument::Heap,
         depth: Depth::Quick,
         raw,
+        inject: None,
     };
     let limits = Limits {
         timeout: TIMEOUT,

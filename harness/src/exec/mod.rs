@@ -5,6 +5,7 @@
 //!
 //! - [`request`]: the arguments;
 //! - [`protocol`]: the line of JSON, and the markers of the resident-memory run;
+//! - [`inject`]: defects of known size, for the self test;
 //! - [`session`]: the prepared case, and the checksum every instrument verifies;
 //! - `time`, `counted`, `heap`, `leaks`, `rss`: the instruments.
 //!
@@ -13,6 +14,7 @@
 mod counted;
 #[cfg(feature = "dhat")]
 mod heap;
+mod inject;
 mod leaks;
 mod protocol;
 mod request;
@@ -22,6 +24,7 @@ mod session;
 mod time;
 
 pub(crate) use counted::ENTRY_POINT;
+pub(crate) use inject::Inject;
 pub(crate) use protocol::{ChildReport, Marker, PROTOCOL};
 pub(crate) use request::{Instrument, Request};
 
@@ -46,6 +49,10 @@ pub(crate) fn exec(suite: &mut Suite, args: &[String]) -> u8 {
 
 fn measure(suite: &mut Suite, request: &Request) -> Result<ChildReport, String> {
     let (session, started) = session::open(suite, request)?;
+    let started = match request.inject {
+        Some(inject) => Box::new(inject::Injected { inner: started, inject }),
+        None => started,
+    };
     match request.instrument {
         Instrument::Plain => Ok(counted::run_plain(&session, started)),
         Instrument::Instructions => Ok(counted::run(&session, started)),

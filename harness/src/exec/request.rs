@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use exuvia_reports::record::Depth;
 
-use super::PROTOCOL;
+use super::{Inject, PROTOCOL};
 use crate::CaseId;
 
 /// What a measured process measures.
@@ -68,13 +68,15 @@ impl Instrument {
 }
 
 /// One case, one instrument, and its budget.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Request {
     pub(crate) case: CaseId,
     pub(crate) instrument: Instrument,
     pub(crate) depth: Depth,
     /// Where to write the raw dhat profile, if it is wanted.
     pub(crate) raw: Option<PathBuf>,
+    /// What is added to each run, for the self test.
+    pub(crate) inject: Option<Inject>,
 }
 
 /// Arguments of `exec` that cannot be followed.
@@ -108,6 +110,7 @@ impl Request {
             instrument: Instrument::Plain,
             depth: Depth::Quick,
             raw: None,
+            inject: None,
         };
         while let Some(key) = args.next() {
             let value = args
@@ -123,6 +126,7 @@ impl Request {
         match key {
             "--instrument" => self.instrument = Instrument::from_word(value).ok_or_else(unknown)?,
             "--depth" => self.depth = depth_of(value).ok_or_else(unknown)?,
+            "--inject" => self.inject = Some(value.parse().map_err(|()| unknown())?),
             "--raw" => self.raw = Some(value.into()),
             "--protocol" if value == PROTOCOL.to_string() => {}
             "--protocol" => return Err(RequestError::Protocol(value.to_owned())),
@@ -140,6 +144,9 @@ impl Request {
             "--depth".to_owned(),
             self.depth.to_string(),
         ]);
+        if let Some(inject) = &self.inject {
+            args.extend(["--inject".to_owned(), inject.to_string()]);
+        }
         if let Some(raw) = &self.raw {
             args.extend(["--raw".to_owned(), raw.display().to_string()]);
         }
@@ -173,6 +180,7 @@ mod tests {
             instrument: Instrument::Heap,
             depth: Depth::Full,
             raw: Some("x.json".into()),
+            inject: Some(Inject::Slow(5.0)),
         };
         assert_eq!(
             Request::parse(&request.to_args()[1..]).expect("parses"),

@@ -4,6 +4,7 @@
 //! - [`child`]: one measured process with its limits; [`memory`]: one whose resident memory is watched;
 //! - [`count`], [`callgrind`] and [`phases`]: processes under callgrind; [`repeat`]: counted a second time;
 //! - [`duel`]: base against head;
+//! - [`selftest`]: what the gate is worth on this machine;
 //! - [`environment`] and [`dependencies`]: where and with what all this happened; [`assemble`]: rows, also for what failed or is missing;
 //! - [`progress`]: what the terminal shows.
 //!
@@ -23,6 +24,7 @@ pub(crate) mod phases;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod repeat;
+pub(crate) mod selftest;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -33,7 +35,7 @@ use exuvia_reports::record::{Depth, Environment, Record};
 use exuvia_reports::why::{CaseFunctions, Details};
 use rayon::prelude::*;
 
-use crate::exec::{Instrument, Request};
+use crate::exec::{Inject, Instrument, Request};
 use crate::{CaseId, Suite};
 use assemble::{Answer, Answers};
 use child::Limits;
@@ -111,6 +113,8 @@ pub(crate) struct Runner<'a> {
     environment: Environment,
     /// Functions of every counted case; a case that was counted twice is there twice.
     functions: Mutex<Vec<(CaseId, CaseFunctions)>>,
+    /// What the self test adds to every case.
+    inject: Option<Inject>,
     progress: Progress,
     /// The version, or why there is none.
     valgrind: Result<String, String>,
@@ -132,6 +136,7 @@ impl<'a> Runner<'a> {
             setup,
             environment,
             functions: Mutex::default(),
+            inject: None,
             progress: Progress::new(plan.processes() as u64),
             valgrind,
             memory_bytes,
@@ -203,6 +208,7 @@ impl<'a> Runner<'a> {
             instrument,
             depth: self.setup.selection.depth,
             raw: None,
+            inject: self.inject,
         }
     }
 
