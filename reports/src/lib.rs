@@ -11,6 +11,7 @@
 //! * [`baseline`]: records that are kept to be compared with;
 //! * [`history`]: every run in a database, trends, results of other tools;
 //! * [`output`]: terminal table, `report.md`, `report.json`, written from one comparison;
+//! * [`schema`]: the JSON Schemas of `run.json` and `report.json`, as published;
 //! * [`mod@format`]: one way to write numbers, shared by every output;
 //! * [`chart`]: values become SVG, refused when they are not finite or out of range;
 //! * [`mod@html`]: the report as one self-contained page.
@@ -29,6 +30,7 @@ pub mod history;
 pub mod html;
 pub mod output;
 pub mod record;
+pub mod schema;
 pub mod stats;
 pub mod why;
 

@@ -20,7 +20,11 @@ fn process(rng: &mut Rng, drift: f64) -> f64 {
     let level = drift + 0.015 * normal(rng);
     let mut samples: Vec<f64> = (0..SAMPLES)
         .map(|_| {
-            let spike = if rng.f64() < 0.05 { -0.15 * rng.f64().max(1e-9).ln() } else { 0.0 };
+            let spike = if rng.f64() < 0.05 {
+                -0.15 * rng.f64().max(1e-9).ln()
+            } else {
+                0.0
+            };
             level + 0.03 * normal(rng) + spike
         })
         .collect();
@@ -41,7 +45,9 @@ fn look(rng: &mut Rng, change: f64) -> Option<Look> {
 /// One suite in which case 0 changed: the verdicts.
 fn suite(rng: &mut Rng, change: f64) -> Vec<PairVerdict> {
     let looks = |rng: &mut Rng| -> Vec<Option<Look>> {
-        (0..CASES).map(|case| look(rng, if case == 0 { change } else { 0.0 })).collect()
+        (0..CASES)
+            .map(|case| look(rng, if case == 0 { change } else { 0.0 }))
+            .collect()
     };
     let (first, second) = (looks(rng), looks(rng));
     verdicts(&first, &second, &Rule::default())
@@ -49,7 +55,9 @@ fn suite(rng: &mut Rng, change: f64) -> Vec<PairVerdict> {
 
 fn share(suites: usize, change: f64, counts: impl Fn(&[PairVerdict]) -> bool) -> f64 {
     let mut rng = Rng::with_seed(20_261_127);
-    let hits = (0..suites).filter(|_| counts(&suite(&mut rng, change))).count();
+    let hits = (0..suites)
+        .filter(|_| counts(&suite(&mut rng, change)))
+        .count();
     hits as f64 / suites as f64
 }
 
@@ -77,6 +85,8 @@ fn a_change_of_the_margin_is_not_called_worse() {
 #[test]
 fn without_correction_and_second_look_more_clean_suites_are_red() {
     let mut rng = Rng::with_seed(7);
-    let red = (0..200).filter(|_| (0..CASES).any(|_| look(&mut rng, 0.0).is_some_and(|l| l.p_above(0.0) <= 0.05)));
+    let red = (0..200).filter(|_| {
+        (0..CASES).any(|_| look(&mut rng, 0.0).is_some_and(|l| l.p_above(0.0) <= 0.05))
+    });
     assert!(red.count() > 180);
 }

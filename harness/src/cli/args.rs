@@ -22,7 +22,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Workloads, variants and parameters.
     List(ListArgs),
-    /// Measures and writes run.json.
+    /// Measures, writes run.json and the report, shows what changed.
     Run(RunArgs),
     /// Runs each case once with its checksum and no instrument.
     Check(FilterArgs),
@@ -53,6 +53,12 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Callgrind's or dhat's own output of one case.
     Profile(ProfileArgs),
+    /// The completion script of a shell; `exuvia completions bash > FILE`.
+    Completions(CompletionsArgs),
+    /// The manual page; `exuvia man > exuvia.1`.
+    Man,
+    /// The JSON Schema of run.json or report.json.
+    Schema(SchemaArgs),
 }
 
 /// Which cases.
@@ -141,6 +147,33 @@ pub(crate) struct ReportArgs {
     /// Prints report.json.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Opens the page in the browser.
+    #[arg(long)]
+    pub(crate) open: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// The file.
+    #[arg(value_enum)]
+    pub(crate) of: SchemaOf,
+}
+
+/// A file with a published schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// What was measured.
+    Run,
+    /// What was judged.
+    Report,
 }
 
 /// Arguments of `compare`.
@@ -255,7 +288,12 @@ pub(crate) struct JudgeArgs {
     #[arg(long, value_name = "SECONDS")]
     pub(crate) time_budget: Option<u64>,
     /// Writes files for other programs beside the report.
-    #[arg(long = "format", value_name = "FORMAT", value_delimiter = ',', value_enum)]
+    #[arg(
+        long = "format",
+        value_name = "FORMAT",
+        value_delimiter = ',',
+        value_enum
+    )]
     pub(crate) formats: Vec<FormatArg>,
 }
 

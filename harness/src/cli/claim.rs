@@ -75,7 +75,10 @@ mod tests {
         assert!(refuse_unfinished(folder.path()).is_err());
         drop(claim); // as if it had been killed: the mark stays
         assert!(refuse_unfinished(folder.path()).is_err());
-        Claim::new(folder.path()).expect("free again").finish().expect("finished");
+        Claim::new(folder.path())
+            .expect("free again")
+            .finish()
+            .expect("finished");
         refuse_unfinished(folder.path()).expect("complete");
     }
 }

@@ -10,7 +10,7 @@ use clap::Parser;
 
 use super::args::{Cli, Command};
 use super::place::{CALLER_VARIABLE, Place};
-use super::{Status, build, doctor, init, judge, merge, told};
+use super::{Status, build, doctor, init, judge, merge, shell, told};
 
 /// A subcommand that a suite adds, `replay` for example.
 #[derive(Clone, Copy)]
@@ -118,7 +118,7 @@ impl Frontend {
             "exuvia measures workloads in time, instructions, heap bytes and leaks.\n\n\
              \x20 exuvia list                 what there is to measure\n\
              \x20 exuvia run --quick          measure all of it, in a few minutes\n\
-             \x20 exuvia report               write target/exuvia/report.html\n\
+             \x20 exuvia report --open        look at target/exuvia/report.html\n\
              \x20 exuvia gate                 is it worse than the baseline?\n\
              \x20 exuvia baseline save        keep this run as the baseline\n\
              \x20 exuvia doctor               what is installed, how noisy this machine is\n",
@@ -143,12 +143,15 @@ pub(super) fn on_records(place: &Place, command: Command) -> anyhow::Result<Stat
         Command::Baseline(command) => judge::baseline(place, &command),
         Command::Init(args) => init::init(place, &args),
         Command::Doctor => doctor::doctor(place),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man => shell::man(),
+        Command::Schema(args) => shell::schema(&args),
         Command::List(_)
         | Command::Run(_)
         | Command::Check(_)
         | Command::Leaks(_)
         | Command::Duel(_)
-            | Command::Selftest(_)
+        | Command::Selftest(_)
         | Command::Profile(_) => {
             anyhow::bail!("this command needs the bench target")
         }

@@ -34,8 +34,16 @@ pub(crate) fn keep(place: &Place, record: &Record) {
 }
 
 fn open(place: &Place, given: Option<&str>) -> anyhow::Result<Box<dyn Store>> {
-    let variable = std::env::var(VARIABLE).ok().filter(|value| !value.is_empty());
-    let file = || place.out(None).join("history.sqlite3").display().to_string();
+    let variable = std::env::var(VARIABLE)
+        .ok()
+        .filter(|value| !value.is_empty());
+    let file = || {
+        place
+            .out(None)
+            .join("history.sqlite3")
+            .display()
+            .to_string()
+    };
     let database = match given.map(str::to_owned).or(variable) {
         Some(url) if url.contains("://") => url,
         Some(path) => place.given(path.as_ref()).display().to_string(),
@@ -51,19 +59,31 @@ fn runs(store: &mut dyn Store, args: &HistoryArgs) -> anyhow::Result<()> {
             json!({"created": run.created, "commit": run.commit, "dirty": run.dirty, "depth": run.depth,
                 "selection": run.selection, "machine": run.machine, "measurements": run.points})
         };
-        println!("{}", serde_json::to_string_pretty(&runs.iter().map(row).collect::<Vec<_>>())?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&runs.iter().map(row).collect::<Vec<_>>())?
+        );
         return Ok(());
     }
     if runs.is_empty() {
         println!("no run is kept yet; `exuvia run` keeps each");
     }
     for run in runs {
-        let commit = run.commit.as_deref().map_or("unknown commit", |commit| &commit[..commit.len().min(12)]);
+        let commit = run
+            .commit
+            .as_deref()
+            .map_or("unknown commit", |commit| &commit[..commit.len().min(12)]);
         let dirty = if run.dirty { "+" } else { " " };
-        let selection = run.selection.map(|words| format!("  ({words})")).unwrap_or_default();
+        let selection = run
+            .selection
+            .map(|words| format!("  ({words})"))
+            .unwrap_or_default();
         println!(
             "{}  {commit}{dirty}  {:>7}  {:>7} measurements  {}{selection}",
-            date_time(run.created.max(0) as u64), run.depth, run.points, run.machine
+            date_time(run.created.max(0) as u64),
+            run.depth,
+            run.points,
+            run.machine
         );
     }
     Ok(())
@@ -74,32 +94,51 @@ fn trends(store: &mut dyn Store, filter: &str, args: &HistoryArgs) -> anyhow::Re
     let tracks = store.tracks(&format!("%{}%", part(filter)), &part(&args.metric))?;
     if tracks.is_empty() {
         return Err(UsageError::Other(format!(
-            "no kept run has a benchmark like `{filter}` with a metric like `{}`", args.metric
+            "no kept run has a benchmark like `{filter}` with a metric like `{}`",
+            args.metric
         ))
         .into());
     }
     let trends: Vec<Trend> = tracks.into_iter().map(Trend::new).collect();
     if args.json {
         let row = |trend: &Trend| {
-            let points = trend.track.points.iter().map(|p| json!({"created": p.created, "commit": p.commit, "value": p.value}));
-            let steps = trend.steps.iter().map(|s| json!({"index": s.index, "before": s.before, "after": s.after, "p": s.p}));
+            let points = trend
+                .track
+                .points
+                .iter()
+                .map(|p| json!({"created": p.created, "commit": p.commit, "value": p.value}));
+            let steps = trend
+                .steps
+                .iter()
+                .map(|s| json!({"index": s.index, "before": s.before, "after": s.after, "p": s.p}));
             json!({"benchmark": trend.track.benchmark, "metric": trend.track.metric, "unit": trend.track.unit,
                 "points": points.collect::<Vec<_>>(), "steps": steps.collect::<Vec<_>>()})
         };
-        println!("{}", serde_json::to_string_pretty(&trends.iter().map(row).collect::<Vec<_>>())?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&trends.iter().map(row).collect::<Vec<_>>())?
+        );
     } else {
-        trends.iter().flat_map(Trend::lines).for_each(|line| println!("{line}"));
+        trends
+            .iter()
+            .flat_map(Trend::lines)
+            .for_each(|line| println!("{line}"));
     }
     Ok(())
 }
 
-fn imported(place: &Place, store: &mut dyn Store, folder: &std::path::Path) -> anyhow::Result<Status> {
+fn imported(
+    place: &Place,
+    store: &mut dyn Store,
+    folder: &std::path::Path,
+) -> anyhow::Result<Status> {
     let folder = place.given(folder);
     let record = import::read(&folder)
         .map_err(|error| UsageError::Other(format!("cannot read {}: {error}", folder.display())))?;
     if record.measurements.is_empty() {
         return Err(UsageError::Other(format!(
-            "no result of criterion (new/benchmark.json) or iai-callgrind (summary.json) below {}", folder.display()
+            "no result of criterion (new/benchmark.json) or iai-callgrind (summary.json) below {}",
+            folder.display()
         ))
         .into());
     }
@@ -109,7 +148,11 @@ fn imported(place: &Place, store: &mut dyn Store, folder: &std::path::Path) -> a
     println!(
         "{} numbers {}; as a record for `compare`: {}",
         record.measurements.len(),
-        if new { "imported" } else { "were there already" },
+        if new {
+            "imported"
+        } else {
+            "were there already"
+        },
         place.shown(&file)
     );
     Ok(Status::Pass)

@@ -16,7 +16,7 @@ use super::args::{
 };
 use super::place::Place;
 use super::revision::{self, Measured, Revision, Task};
-use super::{Status, UsageError, claim};
+use super::{Status, UsageError, claim, shell};
 
 impl JudgeArgs {
     fn options(&self) -> GateOptions {
@@ -48,10 +48,13 @@ pub(crate) fn report(place: &Place, args: &ReportArgs) -> anyhow::Result<Status>
     if args.json {
         print!("{}", std::fs::read_to_string(out.join("report.json"))?);
     }
+    if args.open {
+        shell::open(&out.join("report.html"))?;
+    }
     Ok(Status::Pass)
 }
 
-/// The same for the end of a run.
+/// The same for the end of a run, with the table of changes.
 pub(crate) fn report_on(
     place: &Place,
     run: &Path,
@@ -67,8 +70,14 @@ pub(crate) fn report_on(
         &GateOptions::default(),
     );
     let base_file = baseline.map(|file| place.given(file));
-    explain(&mut judged, &details_beside(base_file.as_deref()), &details_beside(Some(run)));
-    write(place, out, &head, base.as_ref(), &judged)
+    explain(
+        &mut judged,
+        &details_beside(base_file.as_deref()),
+        &details_beside(Some(run)),
+    );
+    write(place, out, &head, base.as_ref(), &judged)?;
+    eprint!("{}", terminal_table(&judged, width()));
+    Ok(())
 }
 
 /// Judges a record against a baseline, or the working tree against a revision that are both built and measured now.
@@ -79,8 +88,17 @@ pub(crate) fn gate(place: &Place, args: &GateArgs) -> anyhow::Result<Status> {
         let head = load_finished(&run)?;
         let base = base_of(place, args.baseline.as_deref(), head.depth)?;
         let base_file = args.baseline.as_deref().map(|file| place.given(file));
-        let details = [details_beside(base_file.as_deref()), details_beside(Some(&run))];
-        let sides = Sides { base, head, details, base_wanted: BaseWanted::IfSaved, notes: Vec::new() };
+        let details = [
+            details_beside(base_file.as_deref()),
+            details_beside(Some(&run)),
+        ];
+        let sides = Sides {
+            base,
+            head,
+            details,
+            base_wanted: BaseWanted::IfSaved,
+            notes: Vec::new(),
+        };
         return judge(place, &out, &sides, &args.judge, args.json);
     };
     let measured_here = args.run.is_none();
@@ -89,15 +107,25 @@ pub(crate) fn gate(place: &Place, args: &GateArgs) -> anyhow::Result<Status> {
         None => place.out(args.out.as_deref()),
     };
     let run = RunArgs {
-        filter: FilterArgs { filter: args.filters.clone() },
+        filter: FilterArgs {
+            filter: args.filters.clone(),
+        },
         quick: args.quick,
         full: args.full,
         instruments: args.instruments.clone(),
         ..RunArgs::default()
     };
-    let given = args.run.as_deref().map(|run| load_finished(&place.given(run))).transpose()?;
+    let given = args
+        .run
+        .as_deref()
+        .map(|run| load_finished(&place.given(run)))
+        .transpose()?;
     let run = given.as_ref().map_or(run, like);
-    let task = Task { run: &run, time_budget: args.judge.time_budget.filter(|_| measured_here), out: &out };
+    let task = Task {
+        run: &run,
+        time_budget: args.judge.time_budget.filter(|_| measured_here),
+        out: &out,
+    };
     let tree = Revision::WorkingTree;
     let measured = revision::measure(place, revision, measured_here.then_some(&tree), &task)?;
     let sides = Sides::measured(measured, given, &out)?;
@@ -108,7 +136,11 @@ pub(crate) fn gate(place: &Place, args: &GateArgs) -> anyhow::Result<Status> {
 pub(crate) fn compare(place: &Place, args: &CompareArgs) -> anyhow::Result<Status> {
     let out = place.out(args.run.out.as_deref());
     let [base, head] = [&args.base, &args.head].map(|word| record_file(place, word));
-    let task = Task { run: &args.run, time_budget: args.judge.time_budget, out: &out };
+    let task = Task {
+        run: &args.run,
+        time_budget: args.judge.time_budget,
+        out: &out,
+    };
     let sides = match (base, head) {
         (Some(base), Some(head)) => Sides {
             details: [details_beside(Some(&base)), details_beside(Some(&head))],
@@ -120,7 +152,9 @@ pub(crate) fn compare(place: &Place, args: &CompareArgs) -> anyhow::Result<Statu
         (Some(base), None) => {
             // what is missing on the left of a record: nothing is interleaved, the head alone is measured
             let measured = revision::measure(place, &args.head, None, &task)?;
-            let head = measured.base.map_err(|why| UsageError::Other(format!("the head cannot be measured: {why}")))?;
+            let head = measured
+                .base
+                .map_err(|why| UsageError::Other(format!("the head cannot be measured: {why}")))?;
             Sides {
                 base: Some(load(&base)?),
                 head,
@@ -132,12 +166,24 @@ pub(crate) fn compare(place: &Place, args: &CompareArgs) -> anyhow::Result<Statu
         (None, Some(head)) => {
             let given = load(&head)?;
             let run = like(&given);
-            let task = Task { run: &run, time_budget: None, out: &out };
-            Sides::measured(revision::measure(place, &args.base, None, &task)?, Some(given), &out)?
+            let task = Task {
+                run: &run,
+                time_budget: None,
+                out: &out,
+            };
+            Sides::measured(
+                revision::measure(place, &args.base, None, &task)?,
+                Some(given),
+                &out,
+            )?
         }
         (None, None) => {
             let head = Revision::Named(&args.head);
-            Sides::measured(revision::measure(place, &args.base, Some(&head), &task)?, None, &out)?
+            Sides::measured(
+                revision::measure(place, &args.base, Some(&head), &task)?,
+                None,
+                &out,
+            )?
         }
     };
     judge(place, &out, &sides, &args.judge, args.run.json)
@@ -158,12 +204,19 @@ impl Sides {
         let files = ["base.details.json", "details.json"];
         let details = files.map(|name| Details::load(&out.join(name)).unwrap_or_default());
         let head = measured.head.or(given);
-        let head = head.ok_or_else(|| UsageError::Other("the head has no suite to measure".to_owned()))?;
+        let head =
+            head.ok_or_else(|| UsageError::Other("the head has no suite to measure".to_owned()))?;
         let (base, base_wanted) = match measured.base {
             Ok(base) => (Some(base), BaseWanted::Measured),
             Err(why) => (None, BaseWanted::Impossible(why)),
         };
-        Ok(Self { base, head, details, base_wanted, notes: measured.notes })
+        Ok(Self {
+            base,
+            head,
+            details,
+            base_wanted,
+            notes: measured.notes,
+        })
     }
 }
 
@@ -175,7 +228,10 @@ fn judge(
     args: &JudgeArgs,
     json: bool,
 ) -> anyhow::Result<Status> {
-    let options = GateOptions { base: sides.base_wanted.clone(), ..args.options() };
+    let options = GateOptions {
+        base: sides.base_wanted.clone(),
+        ..args.options()
+    };
     let (base, head) = (sides.base.as_ref(), &sides.head);
     let mut judged = compared(base, head, &config(place)?, &options);
     judged.notes.extend(sides.notes.iter().cloned());
@@ -191,7 +247,9 @@ fn judge(
 /// An existing `.json` file is a record, anything else a revision.
 fn record_file(place: &Place, word: &str) -> Option<PathBuf> {
     let file = place.given(Path::new(word));
-    let is_json = file.extension().is_some_and(|extension| extension == "json");
+    let is_json = file
+        .extension()
+        .is_some_and(|extension| extension == "json");
     (is_json && file.is_file()).then_some(file)
 }
 
@@ -201,7 +259,9 @@ fn details_beside(record: Option<&Path>) -> Details {
         true => record.with_file_name("base.details.json"),
         false => record.with_file_name("details.json"),
     };
-    record.and_then(|record| Details::load(&name(record))).unwrap_or_default()
+    record
+        .and_then(|record| Details::load(&name(record)))
+        .unwrap_or_default()
 }
 
 /// A record whose run has finished: after a killed one the file is of an earlier run.
@@ -214,7 +274,10 @@ fn load_finished(run: &Path) -> anyhow::Result<Record> {
 
 /// The arguments that measure what a record holds once more.
 fn like(head: &Record) -> RunArgs {
-    let planned = head.planned.iter().flat_map(|case| case.instruments.iter().cloned());
+    let planned = head
+        .planned
+        .iter()
+        .flat_map(|case| case.instruments.iter().cloned());
     let instruments: std::collections::BTreeSet<String> = planned.collect();
     RunArgs {
         quick: head.depth == Depth::Quick,

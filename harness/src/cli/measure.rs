@@ -8,9 +8,9 @@ use exuvia_reports::record::{LeakVerdict, Record, Status as RowStatus};
 
 use super::args::{DuelArgs, FilterArgs, RunArgs};
 use super::claim::Claim;
-use super::place::Place;
 #[cfg(feature = "history")]
 use super::history;
+use super::place::Place;
 use super::{Program, Status, UsageError, judge, selftest};
 use crate::Suite;
 use crate::run::count::Target;
@@ -20,12 +20,7 @@ use crate::run::plan::{Plan, Selection};
 use crate::run::{self, Setup};
 
 /// Measures and writes `run.json`; failed rows are exit code 3.
-pub(crate) fn run(
-    program: Program,
-    suite: &Suite,
-    place: &Place,
-    args: &RunArgs,
-) -> anyhow::Result<Status> {
+fn run(program: Program, suite: &Suite, place: &Place, args: &RunArgs) -> anyhow::Result<Status> {
     let out = place.out(args.out.as_deref());
     let setup = setup(program, suite, place, args.selection()?, &out)?;
     let claim = Claim::new(&out)?;
@@ -47,7 +42,7 @@ pub(crate) fn run(
     Ok(status_of(&record))
 }
 
-/// What a plain `cargo bench` does: measure, then write the report.
+/// What `run` and a plain `cargo bench` do: measure, then write the report and show what changed.
 pub(crate) fn run_and_report(
     program: Program,
     suite: &Suite,
@@ -88,7 +83,13 @@ pub(crate) fn duel(
 ) -> anyhow::Result<Status> {
     let out = place.out(args.run.out.as_deref());
     let claim = Claim::new(&out)?;
-    let head = setup(program, suite, place, args.run.selection()?, &out.join("head"))?;
+    let head = setup(
+        program,
+        suite,
+        place,
+        args.run.selection()?,
+        &out.join("head"),
+    )?;
     let base = Setup {
         target: Target {
             exe: args.base.clone(),
@@ -99,9 +100,16 @@ pub(crate) fn duel(
         selection: head.selection.clone(),
     };
     let time_budget = args.time_budget.map(Duration::from_secs);
-    let duel = Duel { base, head, time_budget };
+    let duel = Duel {
+        base,
+        head,
+        time_budget,
+    };
     let (mut base, mut head) = timed(|| run::duel::run(suite, &duel))?;
-    for (side, commit) in [(&mut base, &args.base_commit), (&mut head, &args.head_commit)] {
+    for (side, commit) in [
+        (&mut base, &args.base_commit),
+        (&mut head, &args.head_commit),
+    ] {
         side.record.environment.commit = Some(commit.clone());
         side.record.environment.dirty = Some(false);
     }
@@ -139,7 +147,11 @@ pub(crate) fn target_of(program: Program, place: &Place) -> anyhow::Result<Targe
     } else {
         std::env::current_dir()?
     };
-    Ok(Target { exe, manifest_dir, counter: None })
+    Ok(Target {
+        exe,
+        manifest_dir,
+        counter: None,
+    })
 }
 
 /// Runs each case once: the answer of a test runner.

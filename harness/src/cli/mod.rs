@@ -20,13 +20,14 @@ mod init;
 mod judge;
 mod leaks;
 mod list;
-mod merge;
 mod measure;
+mod merge;
 mod place;
 mod profile;
 mod revision;
 mod selftest;
 mod shard;
+mod shell;
 mod worktrees;
 
 use std::process::ExitCode;
@@ -181,7 +182,7 @@ fn subcommand(
 ) -> anyhow::Result<Status> {
     match command {
         Command::List(args) => list::list(suite, &args),
-        Command::Run(args) => measure::run(program, suite, place, &args),
+        Command::Run(args) => measure::run_and_report(program, suite, place, &args),
         Command::Check(args) => measure::check(program, suite, place, &args, false),
         Command::Selftest(args) => selftest::selftest(program, suite, place, &args),
         Command::Duel(args) => measure::duel(program, suite, place, &args),

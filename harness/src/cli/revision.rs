@@ -66,8 +66,15 @@ pub(crate) fn measure(
     let trees = Worktrees::new(&place.root, &home.join("trees"))?;
     let toolchain_of = head_commit.as_deref().unwrap_or("HEAD");
     let toolchain = toolchain(place, toolchain_of);
-    let builder = Builder { place, trees: &trees, home: &home, toolchain };
-    let base_built = builder.build("base", &base_commit).map_err(|error| format!("{base}: {error:#}"));
+    let builder = Builder {
+        place,
+        trees: &trees,
+        home: &home,
+        toolchain,
+    };
+    let base_built = builder
+        .build("base", &base_commit)
+        .map_err(|error| format!("{base}: {error:#}"));
     if let Err(why) = &base_built {
         eprintln!("{why}");
     }
@@ -76,8 +83,13 @@ pub(crate) fn measure(
         Some(commit) => {
             let built = builder.build("head", &commit)?;
             match base_built {
-                Ok(base_built) => builder.both(&base_built, &built, [&base_commit, &commit], task)?,
-                Err(why) => Measured { base: Err(why), ..builder.alone(Ok(built), "head", task)? },
+                Ok(base_built) => {
+                    builder.both(&base_built, &built, [&base_commit, &commit], task)?
+                }
+                Err(why) => Measured {
+                    base: Err(why),
+                    ..builder.alone(Ok(built), "head", task)?
+                },
             }
         }
     };
@@ -99,9 +111,17 @@ impl Builder<'_> {
         eprintln!("building {name} ({})", &commit[..commit.len().min(12)]);
         self.trees.add(name, commit)?;
         let root = self.trees.inside(name, &self.place.root)?;
-        let package = self.place.manifest_dir.strip_prefix(&self.place.root).unwrap_or(Path::new(""));
+        let package = self
+            .place
+            .manifest_dir
+            .strip_prefix(&self.place.root)
+            .unwrap_or(Path::new(""));
         let manifest_dir = root.join(package);
-        if !manifest_dir.join("benches").join(format!("{}.rs", build::BENCH)).is_file() {
+        if !manifest_dir
+            .join("benches")
+            .join(format!("{}.rs", build::BENCH))
+            .is_file()
+        {
             bail!("it has no bench target `{}` to measure", build::BENCH);
         }
         self.lend_lock_file(&root)?;
@@ -109,7 +129,11 @@ impl Builder<'_> {
         let executable = self.home.join(format!("exuvia-{name}"));
         std::fs::copy(&built, &executable)
             .with_context(|| format!("cannot keep {}", built.display()))?;
-        Ok(Built { executable, manifest_dir, root })
+        Ok(Built {
+            executable,
+            manifest_dir,
+            root,
+        })
     }
 
     /// A library may not track its lock file: then both sides use the present one.
@@ -126,10 +150,22 @@ impl Builder<'_> {
     fn environment(&self) -> Vec<(&'static str, String)> {
         let given = std::env::var("RUSTFLAGS").unwrap_or_default();
         let mut environment = vec![
-            ("CARGO_TARGET_DIR", self.home.join("target").display().to_string()),
-            ("RUSTFLAGS", format!("{given} {}", self.trees.remapping()).trim().to_owned()),
+            (
+                "CARGO_TARGET_DIR",
+                self.home.join("target").display().to_string(),
+            ),
+            (
+                "RUSTFLAGS",
+                format!("{given} {}", self.trees.remapping())
+                    .trim()
+                    .to_owned(),
+            ),
         ];
-        environment.extend(self.toolchain.clone().map(|name| ("RUSTUP_TOOLCHAIN", name)));
+        environment.extend(
+            self.toolchain
+                .clone()
+                .map(|name| ("RUSTUP_TOOLCHAIN", name)),
+        );
         environment
     }
 
@@ -152,32 +188,63 @@ impl Builder<'_> {
         Ok(Measured {
             base: Ok(Record::load(&task.out.join("base.json"))?),
             head: Some(Record::load(&task.out.join("run.json"))?),
-            notes: lock_differences(&base.root, &head.root).into_iter().collect(),
+            notes: lock_differences(&base.root, &head.root)
+                .into_iter()
+                .collect(),
         })
     }
 
     /// One side by the ordinary `run`.
-    fn alone(&self, built: Result<Built, String>, name: &str, task: &Task<'_>) -> anyhow::Result<Measured> {
+    fn alone(
+        &self,
+        built: Result<Built, String>,
+        name: &str,
+        task: &Task<'_>,
+    ) -> anyhow::Result<Measured> {
         let built = match built {
             Ok(built) => built,
-            Err(why) => return Ok(Measured { base: Err(why), head: None, notes: Vec::new() }),
+            Err(why) => {
+                return Ok(Measured {
+                    base: Err(why),
+                    head: None,
+                    notes: Vec::new(),
+                });
+            }
         };
-        let folder = if name == "base" { self.home.join("base") } else { task.out.to_owned() };
-        let task = Task { out: &folder, ..*task };
+        let folder = if name == "base" {
+            self.home.join("base")
+        } else {
+            task.out.to_owned()
+        };
+        let task = Task {
+            out: &folder,
+            ..*task
+        };
         let mut command = self.command(&built, &task);
         command.arg("run");
         run_args(&mut command, &task);
         self.run(&mut command)?;
         let record = Record::load(&folder.join("run.json"))?;
         Ok(match name {
-            "base" => Measured { base: Ok(record), head: None, notes: Vec::new() },
-            _ => Measured { base: Err(String::new()), head: Some(record), notes: Vec::new() },
+            "base" => Measured {
+                base: Ok(record),
+                head: None,
+                notes: Vec::new(),
+            },
+            _ => Measured {
+                base: Err(String::new()),
+                head: Some(record),
+                notes: Vec::new(),
+            },
         })
     }
 
     fn command(&self, built: &Built, task: &Task<'_>) -> Command {
         let mut command = Command::new(&built.executable);
-        command.current_dir(&built.manifest_dir).env(CALLER_VARIABLE, task.out).stdin(Stdio::null());
+        command
+            .current_dir(&built.manifest_dir)
+            .env(CALLER_VARIABLE, task.out)
+            .stdin(Stdio::null());
         if let Some(toolchain) = &self.toolchain {
             command.env("RUSTUP_TOOLCHAIN", toolchain);
         }
@@ -186,17 +253,24 @@ impl Builder<'_> {
 
     /// Failed rows are in the record; only a run without one is an error.
     fn run(&self, command: &mut Command) -> anyhow::Result<()> {
-        let status = command.status().context("cannot start the built bench target")?;
+        let status = command
+            .status()
+            .context("cannot start the built bench target")?;
         match status.code() {
             Some(0 | 3) => Ok(()),
-            _ => bail!("measuring ended without a record ({status}); is its exuvia too old to be compared?"),
+            _ => bail!(
+                "measuring ended without a record ({status}); is its exuvia too old to be compared?"
+            ),
         }
     }
 }
 
 fn run_args(command: &mut Command, task: &Task<'_>) {
     std::fs::create_dir_all(task.out).ok();
-    command.args(&task.run.filter.filter).arg("--out").arg(task.out);
+    command
+        .args(&task.run.filter.filter)
+        .arg("--out")
+        .arg(task.out);
     command.args(match task.run.depth() {
         Depth::Quick => Some("--quick"),
         Depth::Default => None,
@@ -212,7 +286,8 @@ fn run_args(command: &mut Command, task: &Task<'_>) {
 
 /// The toolchain that the head asks for; both sides are built with it.
 fn toolchain(place: &Place, commit: &str) -> Option<String> {
-    let shown = |name: &str| worktrees::git(&place.root, &["show", &format!("{commit}:./{name}")]).ok();
+    let shown =
+        |name: &str| worktrees::git(&place.root, &["show", &format!("{commit}:./{name}")]).ok();
     let text = shown("rust-toolchain.toml")?;
     let table: toml::Table = text.parse().ok()?;
     Some(table.get("toolchain")?.get("channel")?.as_str()?.to_owned())
@@ -220,23 +295,41 @@ fn toolchain(place: &Place, commit: &str) -> Option<String> {
 
 /// Packages whose versions differ between the lock files of the two sides, in a sentence.
 fn lock_differences(base: &Path, head: &Path) -> Option<String> {
-    let [base, head] = [base, head].map(|root| packages(&root.join("Cargo.lock")).unwrap_or_default());
-    let (gone, come): (Vec<_>, Vec<_>) = (base.difference(&head).collect(), head.difference(&base).collect());
+    let [base, head] =
+        [base, head].map(|root| packages(&root.join("Cargo.lock")).unwrap_or_default());
+    let (gone, come): (Vec<_>, Vec<_>) = (
+        base.difference(&head).collect(),
+        head.difference(&base).collect(),
+    );
     if gone.is_empty() && come.is_empty() {
         return None;
     }
     let some = |packages: &[&String]| match packages.len() {
         0 => "nothing".to_owned(),
         n if n > 10 => format!("{} packages", n),
-        _ => packages.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(", "),
+        _ => packages
+            .iter()
+            .map(|p| p.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
     };
-    Some(format!("the lock files differ: {} only in the base, {} only in the head", some(&gone), some(&come)))
+    Some(format!(
+        "the lock files differ: {} only in the base, {} only in the head",
+        some(&gone),
+        some(&come)
+    ))
 }
 
 fn packages(lock: &Path) -> Option<BTreeSet<String>> {
     let table: toml::Table = std::fs::read_to_string(lock).ok()?.parse().ok()?;
     let packages = table.get("package")?.as_array()?.iter();
-    let named = packages.map(|p| Some(format!("{} {}", p.get("name")?.as_str()?, p.get("version")?.as_str()?)));
+    let named = packages.map(|p| {
+        Some(format!(
+            "{} {}",
+            p.get("name")?.as_str()?,
+            p.get("version")?.as_str()?
+        ))
+    });
     named.collect()
 }
 
@@ -256,7 +349,10 @@ mod tests {
         };
         let (base, head) = (side("base", "1.0.0"), side("head", "2.0.0"));
         let told = lock_differences(&base, &head).expect("they differ");
-        assert!(told.contains("clap 1.0.0 only in the base, clap 2.0.0 only in the head"), "{told}");
+        assert!(
+            told.contains("clap 1.0.0 only in the base, clap 2.0.0 only in the head"),
+            "{told}"
+        );
         assert_eq!(lock_differences(&base, &base), None);
     }
 }

@@ -36,21 +36,40 @@ pub(crate) fn selftest(
     let claim = Claim::new(&out)?;
     let budget = Duration::from_secs(args.seconds.unwrap_or(SECONDS));
     let result = crate::run::selftest::run(suite, &setup, budget)?;
-    std::fs::write(out.join("selftest.json.new"), serde_json::to_string_pretty(&result)?)?;
+    std::fs::write(
+        out.join("selftest.json.new"),
+        serde_json::to_string_pretty(&result)?,
+    )?;
     std::fs::rename(out.join("selftest.json.new"), file(place))?;
     claim.finish()?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&result)?);
     } else {
         result.metrics.iter().for_each(|metric| {
-            let found = metric.found.map_or_else(|| "finds nothing that was tried".to_owned(), |found| format!("finds {}", percent(found)));
-            println!("{}: {} false alarms in {} comparisons; {found}", metric.metric, metric.alarms, metric.comparisons);
+            let found = metric.found.map_or_else(
+                || "finds nothing that was tried".to_owned(),
+                |found| format!("finds {}", percent(found)),
+            );
+            println!(
+                "{}: {} false alarms in {} comparisons; {found}",
+                metric.metric, metric.alarms, metric.comparisons
+            );
             println!("    {}", metric.note);
         });
-        println!("kept in {}: every later report prints it", place.shown(&file(place)));
+        println!(
+            "kept in {}: every later report prints it",
+            place.shown(&file(place))
+        );
     }
-    let exact_alarm = result.metrics.iter().any(|metric| metric.alarms > 0 && !metric.metric.starts_with("time/"));
-    Ok(if exact_alarm { Status::Unclear } else { Status::Pass })
+    let exact_alarm = result
+        .metrics
+        .iter()
+        .any(|metric| metric.alarms > 0 && !metric.metric.starts_with("time/"));
+    Ok(if exact_alarm {
+        Status::Unclear
+    } else {
+        Status::Pass
+    })
 }
 
 fn file(place: &Place) -> PathBuf {

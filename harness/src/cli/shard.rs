@@ -8,9 +8,17 @@ const SCHEDULERS: [(&str, &str, From); 6] = [
     ("EXUVIA_SHARD_INDEX", "EXUVIA_SHARD_TOTAL", From::Number(0)),
     ("CI_NODE_INDEX", "CI_NODE_TOTAL", From::Number(1)),
     ("CIRCLE_NODE_INDEX", "CIRCLE_NODE_TOTAL", From::Number(0)),
-    ("BUILDKITE_PARALLEL_JOB", "BUILDKITE_PARALLEL_JOB_COUNT", From::Number(0)),
+    (
+        "BUILDKITE_PARALLEL_JOB",
+        "BUILDKITE_PARALLEL_JOB_COUNT",
+        From::Number(0),
+    ),
     ("JOB_COMPLETION_INDEX", "JOB_COMPLETIONS", From::Number(0)),
-    ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT", From::Variable("SLURM_ARRAY_TASK_MIN")),
+    (
+        "SLURM_ARRAY_TASK_ID",
+        "SLURM_ARRAY_TASK_COUNT",
+        From::Variable("SLURM_ARRAY_TASK_MIN"),
+    ),
 ];
 
 #[derive(Clone, Copy)]
@@ -51,13 +59,18 @@ fn scheduled(variable: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Option
         };
         let Some(total) = number(total_name) else {
             // on GitLab and Kubernetes the index can be set for other reasons, the total only on purpose
-            bail!("{index_name} is set and {total_name} is not: set it to the number of shards, or give --shard K/N");
+            bail!(
+                "{index_name} is set and {total_name} is not: set it to the number of shards, or give --shard K/N"
+            );
         };
         let from = match from {
             From::Number(from) => from,
             From::Variable(name) => number(name).unwrap_or(0),
         };
-        let k = index.checked_sub(from).map(|index| index + 1).filter(|k| *k <= total);
+        let k = index
+            .checked_sub(from)
+            .map(|index| index + 1)
+            .filter(|k| *k <= total);
         let k = k.with_context(|| format!("{index_name}={index} is outside of {total_name}={total}: number the array without gaps"))?;
         return Ok(Some((k, total)));
     }
@@ -91,7 +104,11 @@ mod tests {
             [("JOB_COMPLETION_INDEX", "1"), ("JOB_COMPLETIONS", "4")],
         ];
         for variables in second {
-            assert_eq!(under(&variables).expect("complete"), Some((2, 4)), "{variables:?}");
+            assert_eq!(
+                under(&variables).expect("complete"),
+                Some((2, 4)),
+                "{variables:?}"
+            );
         }
         let array = [
             ("SLURM_ARRAY_TASK_ID", "8"),
@@ -105,6 +122,12 @@ mod tests {
     #[test]
     fn a_division_that_would_lose_cases_is_an_error() {
         assert!(under(&[("JOB_COMPLETION_INDEX", "1")]).is_err());
-        assert!(under(&[("SLURM_ARRAY_TASK_ID", "9"), ("SLURM_ARRAY_TASK_COUNT", "4")]).is_err());
+        assert!(
+            under(&[
+                ("SLURM_ARRAY_TASK_ID", "9"),
+                ("SLURM_ARRAY_TASK_COUNT", "4")
+            ])
+            .is_err()
+        );
     }
 }

@@ -39,7 +39,10 @@ impl Worktrees {
             remove(&repository, &folder.join(name));
         }
         let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", CLEAN, "exuvia-cleaner"]).arg(&repository).arg(&folder);
+        shell
+            .args(["-c", CLEAN, "exuvia-cleaner"])
+            .arg(&repository)
+            .arg(&folder);
         // not in this process's group: an interrupt on the terminal is for this process alone
         std::os::unix::process::CommandExt::process_group(&mut shell, 0);
         let mut cleaner = shell
@@ -49,14 +52,22 @@ impl Worktrees {
             .spawn()
             .context("cannot start a shell")?;
         let alive = cleaner.stdin.take();
-        Ok(Self { repository, folder, cleaner, alive })
+        Ok(Self {
+            repository,
+            folder,
+            cleaner,
+            alive,
+        })
     }
 
     /// Checks `commit` out as `name` (`base` or `head`).
     pub(crate) fn add(&self, name: &str, commit: &str) -> anyhow::Result<PathBuf> {
         let tree = self.folder.join(name);
         let shown = tree.display().to_string();
-        git(&self.repository, &["worktree", "add", "--force", "--detach", &shown, commit])?;
+        git(
+            &self.repository,
+            &["worktree", "add", "--force", "--detach", &shown, commit],
+        )?;
         Ok(tree)
     }
 
@@ -64,15 +75,28 @@ impl Worktrees {
     /// share what they depend on.
     pub(crate) fn remapping(&self) -> String {
         NAMES
-            .map(|name| format!("--remap-path-prefix={}=exuvia-tree", self.folder.join(name).display()))
+            .map(|name| {
+                format!(
+                    "--remap-path-prefix={}=exuvia-tree",
+                    self.folder.join(name).display()
+                )
+            })
             .join(" ")
     }
 
     /// Where `folder`, which lies in the repository, is in the worktree `name`.
     pub(crate) fn inside(&self, name: &str, folder: &Path) -> anyhow::Result<PathBuf> {
-        let folder = folder.canonicalize().with_context(|| format!("{} is gone", folder.display()))?;
-        let top = self.repository.canonicalize().context("the repository is gone")?;
-        Ok(self.folder.join(name).join(folder.strip_prefix(&top).unwrap_or(Path::new(""))))
+        let folder = folder
+            .canonicalize()
+            .with_context(|| format!("{} is gone", folder.display()))?;
+        let top = self
+            .repository
+            .canonicalize()
+            .context("the repository is gone")?;
+        Ok(self
+            .folder
+            .join(name)
+            .join(folder.strip_prefix(&top).unwrap_or(Path::new(""))))
     }
 }
 
@@ -98,8 +122,10 @@ fn remove(repository: &Path, tree: &Path) {
 pub(crate) fn commit_of(root: &Path, revision: &str) -> anyhow::Result<String> {
     let wanted = format!("{revision}^{{commit}}");
     git(root, &["rev-parse", "--verify", "--quiet", &wanted]).map_err(|_| {
-        UsageError::Other(format!("`{revision}` is neither a .json record nor a git revision"))
-            .into()
+        UsageError::Other(format!(
+            "`{revision}` is neither a .json record nor a git revision"
+        ))
+        .into()
     })
 }
 
@@ -113,8 +139,20 @@ pub(crate) fn snapshot(root: &Path) -> anyhow::Result<String> {
     with_index(&["add", "--all"])?;
     let tree = with_index(&["write-tree"])?;
     let message = "The working tree as it was measured";
-    let name = ["-c", "user.name=exuvia", "-c", "user.email=exuvia@localhost"];
-    git(&top, &[&name[..], &["commit-tree", &tree, "-p", "HEAD", "-m", message]].concat())
+    let name = [
+        "-c",
+        "user.name=exuvia",
+        "-c",
+        "user.email=exuvia@localhost",
+    ];
+    git(
+        &top,
+        &[
+            &name[..],
+            &["commit-tree", &tree, "-p", "HEAD", "-m", message],
+        ]
+        .concat(),
+    )
 }
 
 pub(crate) fn git(folder: &Path, args: &[&str]) -> anyhow::Result<String> {
@@ -127,7 +165,9 @@ fn git_with(
     environment: &[(&str, &std::ffi::OsStr)],
 ) -> anyhow::Result<String> {
     let mut git = Command::new("git");
-    git.args(args).current_dir(folder).envs(environment.iter().copied());
+    git.args(args)
+        .current_dir(folder)
+        .envs(environment.iter().copied());
     let output = git.output().context("cannot start git")?;
     if !output.status.success() {
         let words = String::from_utf8_lossy(&output.stderr);
@@ -146,8 +186,18 @@ mod tests {
         git(at, &["init", "-q"]).expect("git");
         std::fs::write(at.join("kept"), "1").expect("written");
         std::fs::write(at.join(".gitignore"), "out\n").expect("written");
-        let commit = ["-c", "user.name=x", "-c", "user.email=x@y", "commit", "-qm", "first"];
-        git(at, &["add", "-A"]).and_then(|_| git(at, &commit)).expect("committed");
+        let commit = [
+            "-c",
+            "user.name=x",
+            "-c",
+            "user.email=x@y",
+            "commit",
+            "-qm",
+            "first",
+        ];
+        git(at, &["add", "-A"])
+            .and_then(|_| git(at, &commit))
+            .expect("committed");
         folder
     }
 
@@ -160,11 +210,19 @@ mod tests {
         assert!(tree.join("kept").is_file());
         drop(trees);
         assert!(!tree.exists());
-        assert_eq!(git(repository.path(), &["worktree", "list"]).expect("git").lines().count(), 1);
+        assert_eq!(
+            git(repository.path(), &["worktree", "list"])
+                .expect("git")
+                .lines()
+                .count(),
+            1
+        );
 
         std::fs::create_dir_all(out.join("head/half")).expect("left over");
         let trees = Worktrees::new(repository.path(), &out).expect("made");
-        trees.add("head", "HEAD").expect("in place of what was left over");
+        trees
+            .add("head", "HEAD")
+            .expect("in place of what was left over");
     }
 
     #[test]
@@ -175,8 +233,14 @@ mod tests {
         std::fs::write(at.join("new"), "3").expect("written");
         let before = git(at, &["status", "--porcelain"]).expect("git");
         let commit = snapshot(at).expect("made");
-        assert_eq!(git(at, &["show", &format!("{commit}:kept")]).expect("git"), "2");
-        assert_eq!(git(at, &["show", &format!("{commit}:new")]).expect("git"), "3");
+        assert_eq!(
+            git(at, &["show", &format!("{commit}:kept")]).expect("git"),
+            "2"
+        );
+        assert_eq!(
+            git(at, &["show", &format!("{commit}:new")]).expect("git"),
+            "3"
+        );
         assert_eq!(git(at, &["status", "--porcelain"]).expect("git"), before);
     }
 }

@@ -50,7 +50,10 @@ pub(crate) fn exec(suite: &mut Suite, args: &[String]) -> u8 {
 fn measure(suite: &mut Suite, request: &Request) -> Result<ChildReport, String> {
     let (session, started) = session::open(suite, request)?;
     let started = match request.inject {
-        Some(inject) => Box::new(inject::Injected { inner: started, inject }),
+        Some(inject) => Box::new(inject::Injected {
+            inner: started,
+            inject,
+        }),
         None => started,
     };
     match request.instrument {

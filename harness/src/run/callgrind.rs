@@ -52,7 +52,10 @@ impl Profile {
                 column = positions.split_whitespace().count().max(1);
             } else if let Some(calls) = line.strip_prefix("calls=") {
                 inside = true;
-                let count = calls.split_ascii_whitespace().next().and_then(|n| n.parse::<u64>().ok());
+                let count = calls
+                    .split_ascii_whitespace()
+                    .next()
+                    .and_then(|n| n.parse::<u64>().ok());
                 if let (Some(function), Some(callee)) = (function, callee) {
                     *self.calls.entry((function, callee)).or_default() += count.unwrap_or(0);
                 }
@@ -69,26 +72,39 @@ impl Profile {
     }
 
     fn index(&mut self, name: &str) -> u32 {
-        let name = name.split_once('\'').map_or(name, |(name, _recursion)| name);
+        let name = name
+            .split_once('\'')
+            .map_or(name, |(name, _recursion)| name);
         let name = without_hash(name);
         if let Some(index) = self.by_name.get(name) {
             return *index;
         }
         let index = u32::try_from(self.functions.len()).unwrap_or(u32::MAX);
-        self.functions.push(Function { name: name.to_owned(), ..Function::default() });
+        self.functions.push(Function {
+            name: name.to_owned(),
+            ..Function::default()
+        });
         self.by_name.insert(name.to_owned(), index);
         index
     }
 
     /// The functions as they are kept beside a record.
     pub(crate) fn of_case(&self, case: &CaseId) -> CaseFunctions {
-        let mut calls: Vec<_> = self.calls.iter().map(|(&(from, to), &n)| (from, to, n)).collect();
+        let mut calls: Vec<_> = self
+            .calls
+            .iter()
+            .map(|(&(from, to), &n)| (from, to, n))
+            .collect();
         calls.sort_unstable();
         CaseFunctions {
             workload: case.workload.clone(),
             variant: case.variant.clone(),
             params: case.params.iter().cloned().collect(),
-            functions: self.functions.iter().map(|f| (f.name.clone(), f.own)).collect(),
+            functions: self
+                .functions
+                .iter()
+                .map(|f| (f.name.clone(), f.own))
+                .collect(),
             calls,
         }
     }
@@ -132,7 +148,10 @@ mod tests {
         let text = "positions: line\nevents: Ir\nfn=(1) a::main\n0 10\ncfn=(2) a::f::h0123456789abcdef\ncalls=3 0\n0 90\n\nfn=(2)\n0 90\n";
         profile.parse(text.as_bytes()).expect("readable");
         let case = profile.of_case(&"a/b[c]".parse().expect("a case"));
-        assert_eq!(case.functions, [("a::main".to_owned(), 10), ("a::f".to_owned(), 90)]);
+        assert_eq!(
+            case.functions,
+            [("a::main".to_owned(), 10), ("a::f".to_owned(), 90)]
+        );
         assert_eq!(case.calls, [(0, 1, 3)]);
         assert_eq!(profile.functions[0].called, 90);
     }

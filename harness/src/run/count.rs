@@ -117,7 +117,9 @@ pub(crate) fn count(
     Ok(plan
         .iter()
         .zip(requests)
-        .map(|(planned, request)| counted(planned, &request.case, summaries.get(&planned.id), &group))
+        .map(|(planned, request)| {
+            counted(planned, &request.case, summaries.get(&planned.id), &group)
+        })
         .collect())
 }
 

@@ -55,10 +55,14 @@ pub(crate) fn run(suite: &Suite, duel: &Duel) -> anyhow::Result<(Side, Side)> {
     });
     let differing = repeat::differing(&answers[0], &answers[1]);
     for ((runner, _), answers) in sides.into_iter().zip(&mut answers) {
-        repeat::again(runner, answers, |case, _| differing.contains(&case.to_string()));
+        repeat::again(runner, answers, |case, _| {
+            differing.contains(&case.to_string())
+        });
     }
     let sites = sides.map(|(runner, plan)| sites_of(runner, plan, &differing));
-    let pairs = duel.time_budget.map(|budget| timed(&base, &head, &base_plan, budget));
+    let pairs = duel
+        .time_budget
+        .map(|budget| timed(&base, &head, &base_plan, budget));
     for ((runner, plan), answers) in sides.into_iter().zip(&mut answers) {
         runner.stage("rss", plan, Instrument::Rss, answers, Runner::watched);
         runner.progress.finish();
@@ -67,10 +71,19 @@ pub(crate) fn run(suite: &Suite, duel: &Duel) -> anyhow::Result<(Side, Side)> {
     let [base_sites, head_sites] = sites;
     let mut head_side = side(suite, &head, &plan, head_answers, head_sites);
     head_side.record.pairs = pairs.unwrap_or_default();
-    Ok((side(suite, &base, &base_plan, base_answers, base_sites), head_side))
+    Ok((
+        side(suite, &base, &base_plan, base_answers, base_sites),
+        head_side,
+    ))
 }
 
-fn side(suite: &Suite, runner: &Runner<'_>, plan: &Plan, answers: Answers, sites: Vec<CaseSites>) -> Side {
+fn side(
+    suite: &Suite,
+    runner: &Runner<'_>,
+    plan: &Plan,
+    answers: Answers,
+    sites: Vec<CaseSites>,
+) -> Side {
     let environment = runner.environment.clone();
     let mut details = runner.details();
     details.sites = sites;
@@ -84,7 +97,9 @@ fn side(suite: &Suite, runner: &Runner<'_>, plan: &Plan, answers: Answers, sites
 fn known_to(runner: &Runner<'_>, plan: &Plan) -> Plan {
     let cases: Vec<CaseId> = plan.jobs.iter().map(|(case, _)| case.clone()).collect();
     let lacks = |answer: &assemble::Answer| {
-        answer.as_ref().is_err_and(|reason| LACKING.iter().any(|words| reason.contains(words)))
+        answer
+            .as_ref()
+            .is_err_and(|reason| LACKING.iter().any(|words| reason.contains(words)))
     };
     let answers = runner.side_by_side(Instrument::Plain, &cases);
     let lacking: BTreeSet<String> = answers
@@ -93,7 +108,9 @@ fn known_to(runner: &Runner<'_>, plan: &Plan) -> Plan {
         .map(|(case, _, _)| case.to_string())
         .collect();
     let mut known = plan.clone();
-    known.jobs.retain(|(case, _)| !lacking.contains(&case.to_string()));
+    known
+        .jobs
+        .retain(|(case, _)| !lacking.contains(&case.to_string()));
     known
 }
 
@@ -107,7 +124,9 @@ const LACKING: [&str; 4] = [
 
 /// Allocation sites by dhat, of the cases in which anything exact differs.
 fn sites_of(runner: &Runner<'_>, plan: &Plan, differing: &BTreeSet<String>) -> Vec<CaseSites> {
-    let cases = plan.cases(Instrument::Heap).filter(|case| differing.contains(&case.to_string()));
+    let cases = plan
+        .cases(Instrument::Heap)
+        .filter(|case| differing.contains(&case.to_string()));
     cases.filter_map(|case| profiled(runner, case)).collect()
 }
 
@@ -116,10 +135,16 @@ fn profiled(runner: &Runner<'_>, case: &CaseId) -> Option<CaseSites> {
     std::fs::create_dir_all(file.parent()?).ok()?;
     let mut request = runner.request(case, Instrument::Heap);
     request.raw = Some(file.clone());
-    let limits = Limits { timeout: runner.timeout(), memory_bytes: runner.memory_bytes };
+    let limits = Limits {
+        timeout: runner.timeout(),
+        memory_bytes: runner.memory_bytes,
+    };
     let mut command = child::command(&runner.setup.target.exe, &request, limits, &[]);
     command.current_dir(&runner.setup.target.manifest_dir);
-    child::run(&mut command, limits.timeout).ok()?.report().ok()?;
+    child::run(&mut command, limits.timeout)
+        .ok()?
+        .report()
+        .ok()?;
     let footprint = runner.measure(Instrument::Footprint, case).ok();
     Some(CaseSites {
         workload: case.workload.clone(),
@@ -147,7 +172,8 @@ fn timed(base: &Runner<'_>, head: &Runner<'_>, plan: &Plan, budget: Duration) ->
     let again = suspects(&looks, &Rule::default());
     let rest = budget.saturating_sub(start.elapsed());
     let second = look(base, head, &cases, &again, MOST_PAIRS, rest, &mut rng);
-    head.progress.end("time, in pairs", cases.len(), start.elapsed());
+    head.progress
+        .end("time, in pairs", cases.len(), start.elapsed());
     let pairs = cases.iter().zip(first.into_iter().zip(second));
     pairs
         .map(|(case, (first, second))| PairedTimes {
@@ -175,7 +201,9 @@ fn look(
     let mut order = chosen.to_vec();
     for round in 0..rounds {
         // a round that cannot end in time is not begun
-        let a_round = start.elapsed().div_f64(f64::from(u32::try_from(round.max(1)).unwrap_or(1)));
+        let a_round = start
+            .elapsed()
+            .div_f64(f64::from(u32::try_from(round.max(1)).unwrap_or(1)));
         if order.is_empty() || (round > 0 && start.elapsed() + a_round > budget) {
             break;
         }
@@ -188,17 +216,39 @@ fn look(
 }
 
 /// One process of each side, one after the other.
-pub(crate) fn pair(base: &Runner<'_>, head: &Runner<'_>, case: &CaseId, head_first: bool) -> Option<[f64; 2]> {
-    let sides = if head_first { [head, base] } else { [base, head] };
+pub(crate) fn pair(
+    base: &Runner<'_>,
+    head: &Runner<'_>,
+    case: &CaseId,
+    head_first: bool,
+) -> Option<[f64; 2]> {
+    let sides = if head_first {
+        [head, base]
+    } else {
+        [base, head]
+    };
     let [one, other] = sides.map(|runner| process_time(runner, case));
     let (one, other) = (one?, other?);
-    Some(if head_first { [other, one] } else { [one, other] })
+    Some(if head_first {
+        [other, one]
+    } else {
+        [one, other]
+    })
 }
 
 /// The lower quartile of one process's samples, in ns per operation: what disturbs a sample makes it longer.
 fn process_time(runner: &Runner<'_>, case: &CaseId) -> Option<f64> {
     let report = runner.measure(Instrument::Time, case).ok()?;
-    let mut samples: Vec<f64> = report.series.first()?.points.iter().map(|point| point[1]).collect();
+    let mut samples: Vec<f64> = report
+        .series
+        .first()?
+        .points
+        .iter()
+        .map(|point| point[1])
+        .collect();
     samples.sort_by(f64::total_cmp);
-    samples.get(samples.len() / 4).copied().filter(|ns| *ns > 0.0)
+    samples
+        .get(samples.len() / 4)
+        .copied()
+        .filter(|ns| *ns > 0.0)
 }

@@ -147,7 +147,11 @@ impl<'a> Runner<'a> {
     fn exact_stages(&self, plan: &Plan, answers: &mut Answers) {
         let side_by_side: Stage<'a> = Runner::side_by_side;
         let stages = [
-            ("instructions", Instrument::Instructions, Runner::count_all as Stage<'a>),
+            (
+                "instructions",
+                Instrument::Instructions,
+                Runner::count_all as Stage<'a>,
+            ),
             ("heap", Instrument::Heap, side_by_side),
             ("footprint", Instrument::Footprint, side_by_side),
             ("leaks", Instrument::Leaks, side_by_side),
@@ -171,17 +175,27 @@ impl<'a> Runner<'a> {
     fn details(&self) -> Details {
         let functions = self.functions.lock().expect("no counting thread panicked");
         let mut seen = std::collections::HashSet::new();
-        let first = functions.iter().filter(|(case, _)| seen.insert(case.to_string()));
-        Details { functions: first.map(|(_, functions)| functions.clone()).collect(), ..Details::default() }
+        let first = functions
+            .iter()
+            .filter(|(case, _)| seen.insert(case.to_string()));
+        Details {
+            functions: first.map(|(_, functions)| functions.clone()).collect(),
+            ..Details::default()
+        }
     }
 
     /// `; f varies by 3 instructions`, when a case was counted twice and differs.
     fn varying_function(&self, case: &CaseId) -> String {
         let functions = self.functions.lock().expect("no counting thread panicked");
-        let mut counts = functions.iter().filter(|(of, _)| of == case).map(|(_, functions)| functions);
+        let mut counts = functions
+            .iter()
+            .filter(|(of, _)| of == case)
+            .map(|(_, functions)| functions);
         let varying = counts.next().zip(counts.next_back());
         let varying = varying.and_then(|(first, second)| first.most_different(second));
-        varying.map(|(name, by)| format!("; `{name}` varies, by {by:+} instructions")).unwrap_or_default()
+        varying
+            .map(|(name, by)| format!("; `{name}` varies, by {by:+} instructions"))
+            .unwrap_or_default()
     }
 
     fn stage(
@@ -358,7 +372,10 @@ impl<'a> Runner<'a> {
     fn answer_of(&self, case: &CaseId, counted: Result<Counted, String>) -> Answer {
         counted.map(|mut counted| {
             let functions = std::mem::take(&mut counted.functions);
-            self.functions.lock().expect("no counting thread panicked").push((case.clone(), functions));
+            self.functions
+                .lock()
+                .expect("no counting thread panicked")
+                .push((case.clone(), functions));
             Box::new(assemble::counted_report(case, counted))
         })
     }

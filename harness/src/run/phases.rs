@@ -29,7 +29,10 @@ pub(crate) fn counts(profile: &Profile) -> PhaseCounts {
             counts[phase] += function.own + function.called;
         }
     }
-    let saw_heap = profile.functions.iter().any(|f| f.name.contains(CRATE) && f.own + f.called > 0);
+    let saw_heap = profile
+        .functions
+        .iter()
+        .any(|f| f.name.contains(CRATE) && f.own + f.called > 0);
     saw_heap.then_some(counts)
 }
 

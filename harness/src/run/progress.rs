@@ -24,8 +24,9 @@ impl Progress {
         } else {
             ProgressBar::hidden()
         };
-        let style =
-            ProgressStyle::with_template("{prefix:>13} {wide_bar} {pos}/{len} {elapsed} {msg}");
+        let style = ProgressStyle::with_template(
+            "{prefix:>13} {wide_bar} {pos}/{len} {elapsed}, about {eta} left {msg}",
+        );
         Self {
             bar: bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())),
             is_terminal,

@@ -40,7 +40,9 @@ pub(crate) fn again(
             _ => runner.side_by_side(instrument, &cases),
         };
         for (case, _, second) in second {
-            let first = answers.iter_mut().find(|(c, of, _)| *c == case && *of == instrument);
+            let first = answers
+                .iter_mut()
+                .find(|(c, of, _)| *c == case && *of == instrument);
             if let Some((case, _, first)) = first
                 && let Some(reason) = unequal(runner, case, first, &second)
             {
@@ -57,13 +59,22 @@ fn unequal(runner: &Runner<'_>, case: &CaseId, first: &Answer, second: &Answer) 
         Ok(second) => second,
         Err(reason) => return Some(format!("not deterministic: measured once, then {reason}")),
     };
-    let value = |rows: &[Measurement], metric: &str| rows.iter().find(|r| r.metric == metric).and_then(|r| r.value);
-    let varying = first.measurements.iter().filter(|row| row.exact).find_map(|row| {
-        let again = value(&second.measurements, &row.metric);
-        (again != row.value).then_some((row, again))
-    });
+    let value = |rows: &[Measurement], metric: &str| {
+        rows.iter()
+            .find(|r| r.metric == metric)
+            .and_then(|r| r.value)
+    };
+    let varying = first
+        .measurements
+        .iter()
+        .filter(|row| row.exact)
+        .find_map(|row| {
+            let again = value(&second.measurements, &row.metric);
+            (again != row.value).then_some((row, again))
+        });
     let (row, again) = varying?;
-    let [once, twice] = [row.value, again].map(|v| v.map_or("nothing".to_owned(), |v| v.to_string()));
+    let [once, twice] =
+        [row.value, again].map(|v| v.map_or("nothing".to_owned(), |v| v.to_string()));
     Some(format!(
         "not deterministic: {} was {once}, then {twice}{}; see harness/docs/bias.md for what varies",
         row.metric,
@@ -73,7 +84,9 @@ fn unequal(runner: &Runner<'_>, case: &CaseId, first: &Answer, second: &Answer) 
 
 /// A tenth of all cases, another one each day.
 fn has_its_turn(case: &CaseId) -> bool {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     turn_of(case) == now.as_secs() / 86_400 % 10
 }
 
@@ -96,10 +109,14 @@ pub(crate) fn differs_from(base: &Record) -> impl Fn(&CaseId, &ChildReport) -> b
             &case.params.iter().cloned().collect(),
         )
         .to_string();
-        report.measurements.iter().filter(|row| row.exact).any(|row| {
-            let before = known.get(&(name.clone(), row.metric.as_str()));
-            before.is_some_and(|before| *before != row.value)
-        })
+        report
+            .measurements
+            .iter()
+            .filter(|row| row.exact)
+            .any(|row| {
+                let before = known.get(&(name.clone(), row.metric.as_str()));
+                before.is_some_and(|before| *before != row.value)
+            })
     }
 }
 
@@ -131,6 +148,9 @@ mod tests {
         let turns: BTreeSet<u64> = (0..200)
             .map(|n| turn_of(&format!("a/b[c]{{n={n}}}").parse().expect("a case")))
             .collect();
-        assert_eq!(turns.into_iter().collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
+        assert_eq!(
+            turns.into_iter().collect::<Vec<_>>(),
+            (0..10).collect::<Vec<_>>()
+        );
     }
 }

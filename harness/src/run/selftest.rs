@@ -38,8 +38,17 @@ pub(crate) fn run(suite: &Suite, setup: &Setup, budget: Duration) -> anyhow::Res
     if runner.valgrind.is_ok() {
         metrics.push(instructions(setup, &plan, &counted)?);
     }
-    metrics.push(blocks(setup, &plan, &spread(&plan, Instrument::Heap, COUNTED))?);
-    metrics.push(times(setup, &plan, &spread(&plan, Instrument::Time, TIMED), budget)?);
+    metrics.push(blocks(
+        setup,
+        &plan,
+        &spread(&plan, Instrument::Heap, COUNTED),
+    )?);
+    metrics.push(times(
+        setup,
+        &plan,
+        &spread(&plan, Instrument::Time, TIMED),
+        budget,
+    )?);
     runner.progress.finish();
     Ok(SelfTest {
         created_unix: runner.environment.created_unix,
@@ -52,7 +61,9 @@ pub(crate) fn run(suite: &Suite, setup: &Setup, budget: Duration) -> anyhow::Res
 fn spread(plan: &Plan, instrument: Instrument, wanted: usize) -> Vec<CaseId> {
     let cases: Vec<&CaseId> = plan.cases(instrument).collect();
     let wanted = wanted.min(cases.len());
-    (0..wanted).map(|index| cases[index * cases.len() / wanted].clone()).collect()
+    (0..wanted)
+        .map(|index| cases[index * cases.len() / wanted].clone())
+        .collect()
 }
 
 /// One measurement of each case, with something added.
@@ -72,41 +83,73 @@ fn measured(
             _ => runner.side_by_side(instrument, case),
         };
         runner.progress.finish();
-        reports.push(answers.into_iter().next().and_then(|(_, _, answer)| answer.ok()).map(|report| *report));
+        reports.push(
+            answers
+                .into_iter()
+                .next()
+                .and_then(|(_, _, answer)| answer.ok())
+                .map(|report| *report),
+        );
     }
     Ok(reports)
 }
 
 fn value(report: Option<&ChildReport>, metric: &str) -> Option<f64> {
-    report?.measurements.iter().find(|row| row.metric == metric)?.value
+    report?
+        .measurements
+        .iter()
+        .find(|row| row.metric == metric)?
+        .value
 }
 
 fn instructions(setup: &Setup, plan: &Plan, cases: &[CaseId]) -> anyhow::Result<SelfTestMetric> {
     const IR: &str = "instructions/ir";
     let with = |inject: &dyn Fn(usize) -> Option<Inject>| -> Vec<(CaseId, Option<Inject>)> {
-        cases.iter().enumerate().map(|(index, case)| (case.clone(), inject(index))).collect()
+        cases
+            .iter()
+            .enumerate()
+            .map(|(index, case)| (case.clone(), inject(index)))
+            .collect()
     };
     let count = |inject: &dyn Fn(usize) -> Option<Inject>| -> anyhow::Result<Vec<Option<f64>>> {
         let reports = measured(setup, plan, Instrument::Instructions, &with(inject))?;
-        Ok(reports.iter().map(|report| value(report.as_ref(), IR)).collect())
+        Ok(reports
+            .iter()
+            .map(|report| value(report.as_ref(), IR))
+            .collect())
     };
     let runs = [count(&|_| None)?, count(&|_| None)?, count(&|_| None)?];
     let comparisons = runs[1..].iter().flat_map(|again| runs[0].iter().zip(again));
-    let comparisons: Vec<_> = comparisons.filter(|(a, b)| a.is_some() && b.is_some()).collect();
+    let comparisons: Vec<_> = comparisons
+        .filter(|(a, b)| a.is_some() && b.is_some())
+        .collect();
     let alarms = comparisons.iter().filter(|(a, b)| a != b).count();
     // instructions of one round of the loop
     let many = 100_000;
     let long = count(&|index| (index == 0).then_some(Inject::Rounds(many)))?;
-    let round = long[0].zip(runs[0][0]).map_or(4.0, |(long, plain)| (long - plain) / many as f64);
+    let round = long[0]
+        .zip(runs[0][0])
+        .map_or(4.0, |(long, plain)| (long - plain) / many as f64);
     let mut found = None;
     let mut notes = Vec::new();
     for percent in [0.1, 0.5] {
-        let rounds = |index: usize| Some(Inject::Rounds((runs[0][index]? * percent / 100.0 / round).ceil() as u64));
+        let rounds = |index: usize| {
+            Some(Inject::Rounds(
+                (runs[0][index]? * percent / 100.0 / round).ceil() as u64,
+            ))
+        };
         let injected = count(&rounds)?;
-        let pairs: Vec<_> = runs[0].iter().zip(&injected).filter_map(|(a, b)| Some(((*a)?, (*b)?))).collect();
+        let pairs: Vec<_> = runs[0]
+            .iter()
+            .zip(&injected)
+            .filter_map(|(a, b)| Some(((*a)?, (*b)?)))
+            .collect();
         let changed = pairs.iter().filter(|(a, b)| b > a).count();
         let red = pairs.iter().filter(|(a, b)| b / a - 1.0 > 0.003).count();
-        notes.push(format!("+{percent} %: {changed} of {} listed as changed, {red} red", pairs.len()));
+        notes.push(format!(
+            "+{percent} %: {changed} of {} listed as changed, {red} red",
+            pairs.len()
+        ));
         if found.is_none() && !pairs.is_empty() && red * 100 >= pairs.len() * 95 {
             found = Some(percent / 100.0);
         }
@@ -128,27 +171,51 @@ fn blocks(setup: &Setup, plan: &Plan, cases: &[CaseId]) -> anyhow::Result<SelfTe
     };
     let runs = [count(None)?, count(None)?, count(None)?];
     let exact = |report: &Option<ChildReport>| {
-        report.as_ref().map(|report| report.measurements.iter().map(|row| (row.metric.clone(), row.value)).collect::<Vec<_>>())
+        report.as_ref().map(|report| {
+            report
+                .measurements
+                .iter()
+                .map(|row| (row.metric.clone(), row.value))
+                .collect::<Vec<_>>()
+        })
     };
     let comparisons = runs[1..].iter().flat_map(|again| runs[0].iter().zip(again));
-    let comparisons: Vec<_> = comparisons.filter_map(|(a, b)| Some((exact(a)?, exact(b)?))).collect();
+    let comparisons: Vec<_> = comparisons
+        .filter_map(|(a, b)| Some((exact(a)?, exact(b)?)))
+        .collect();
     let rows: usize = comparisons.iter().map(|(a, _)| a.len()).sum();
-    let alarms: usize = comparisons.iter().map(|(a, b)| a.iter().zip(b).filter(|(a, b)| a != b).count()).sum();
+    let alarms: usize = comparisons
+        .iter()
+        .map(|(a, b)| a.iter().zip(b).filter(|(a, b)| a != b).count())
+        .sum();
     let injected = count(Some(Inject::Blocks(1)))?;
     let pairs = runs[0].iter().zip(&injected);
-    let pairs: Vec<_> = pairs.filter_map(|(a, b)| Some((value(a.as_ref(), BLOCKS)?, value(b.as_ref(), BLOCKS)?))).collect();
+    let pairs: Vec<_> = pairs
+        .filter_map(|(a, b)| Some((value(a.as_ref(), BLOCKS)?, value(b.as_ref(), BLOCKS)?)))
+        .collect();
     let red = pairs.iter().filter(|(a, b)| *b == a + 1.0).count();
-    let smallest = pairs.iter().map(|(a, _)| 1.0 / a.max(1.0)).fold(f64::INFINITY, f64::min);
+    let smallest = pairs
+        .iter()
+        .map(|(a, _)| 1.0 / a.max(1.0))
+        .fold(f64::INFINITY, f64::min);
     Ok(SelfTestMetric {
         metric: "heap/*.system".to_owned(),
         comparisons: rows as u64,
         alarms: alarms as u64,
         found: (!pairs.is_empty() && red * 100 >= pairs.len() * 95).then_some(smallest),
-        note: format!("limit 0; one block more per run found in {red} of {}", pairs.len()),
+        note: format!(
+            "limit 0; one block more per run found in {red} of {}",
+            pairs.len()
+        ),
     })
 }
 
-fn times(setup: &Setup, plan: &Plan, cases: &[CaseId], budget: Duration) -> anyhow::Result<SelfTestMetric> {
+fn times(
+    setup: &Setup,
+    plan: &Plan,
+    cases: &[CaseId],
+    budget: Duration,
+) -> anyhow::Result<SelfTestMetric> {
     let plain = Runner::new(setup, plan)?;
     let mut slowed = Runner::new(setup, plan)?;
     slowed.inject = Some(Inject::Slow(5.0));
@@ -166,10 +233,22 @@ fn times(setup: &Setup, plan: &Plan, cases: &[CaseId], budget: Duration) -> anyh
     }
     plain.progress.finish();
     slowed.progress.finish();
-    let recorded: Vec<Vec<f64>> = equal.iter().map(|pairs| logs(pairs)).filter(|logs| logs.len() >= PAIRS).collect();
-    let real = slower.iter().filter(|pairs| Look::of(&logs(pairs)).is_some_and(|look| look.p_above(Rule::default().margin) <= 0.05)).count();
+    let recorded: Vec<Vec<f64>> = equal
+        .iter()
+        .map(|pairs| logs(pairs))
+        .filter(|logs| logs.len() >= PAIRS)
+        .collect();
+    let real = slower
+        .iter()
+        .filter(|pairs| {
+            Look::of(&logs(pairs)).is_some_and(|look| look.p_above(Rule::default().margin) <= 0.05)
+        })
+        .count();
     let pairs: usize = recorded.iter().map(Vec::len).sum();
-    let blind = format!("{real} of {} cases slowed by 5 % look slower at one look", cases.len());
+    let blind = format!(
+        "{real} of {} cases slowed by 5 % look slower at one look",
+        cases.len()
+    );
     if recorded.is_empty() {
         return Ok(SelfTestMetric {
             metric: "time/ns_per_op.paired".to_owned(),
@@ -177,18 +256,31 @@ fn times(setup: &Setup, plan: &Plan, cases: &[CaseId], budget: Duration) -> anyh
             ..SelfTestMetric::default()
         });
     }
-    let alarms = (0..SUITES).filter(|_| suite(&recorded, 0.0, &mut rng).contains(&PairVerdict::Worse)).count();
+    let alarms = (0..SUITES)
+        .filter(|_| suite(&recorded, 0.0, &mut rng).contains(&PairVerdict::Worse))
+        .count();
     let power = |slower: f64, rng: &mut Rng| {
-        let found = (0..SUITES).filter(|_| suite(&recorded, slower, rng)[0] == PairVerdict::Worse).count();
+        let found = (0..SUITES)
+            .filter(|_| suite(&recorded, slower, rng)[0] == PairVerdict::Worse)
+            .count();
         found as f64 / SUITES as f64
     };
-    let curve: Vec<(f64, f64)> = SLOWER.iter().map(|&slower| (slower, power(slower, &mut rng))).collect();
-    let told: Vec<String> = curve.iter().map(|(slower, power)| format!("{:.0} %: {power:.2}", slower * 100.0)).collect();
+    let curve: Vec<(f64, f64)> = SLOWER
+        .iter()
+        .map(|&slower| (slower, power(slower, &mut rng)))
+        .collect();
+    let told: Vec<String> = curve
+        .iter()
+        .map(|(slower, power)| format!("{:.0} %: {power:.2}", slower * 100.0))
+        .collect();
     Ok(SelfTestMetric {
         metric: "time/ns_per_op.paired".to_owned(),
         comparisons: SUITES as u64,
         alarms: alarms as u64,
-        found: curve.iter().find(|(_, power)| *power >= 0.95).map(|(slower, _)| *slower),
+        found: curve
+            .iter()
+            .find(|(_, power)| *power >= 0.95)
+            .map(|(slower, _)| *slower),
         note: format!(
             "{SUITES} suites resampled from {pairs} recorded pairs of {} cases; power by slow-down {}; {blind}",
             recorded.len(),
@@ -204,7 +296,10 @@ fn suite(recorded: &[Vec<f64>], slower: f64, rng: &mut Rng) -> Vec<PairVerdict> 
         cases
             .map(|(index, logs)| {
                 let change = if index == 0 { slower.ln_1p() } else { 0.0 };
-                let sample: Vec<f64> = resampled(logs, rng).into_iter().map(|log| log + change).collect();
+                let sample: Vec<f64> = resampled(logs, rng)
+                    .into_iter()
+                    .map(|log| log + change)
+                    .collect();
                 Look::of(&sample)
             })
             .collect()

@@ -21,6 +21,7 @@ use crate::gate::{self, GateOptions};
 use crate::record::{Difference, Record};
 use crate::why::Cause;
 use pairing::Pairing;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Compares `head` with `base` under the limits of `config`.
@@ -59,7 +60,7 @@ pub fn compare(
 }
 
 /// What the gate says in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Nothing that votes became worse, and all of it could be judged.
@@ -71,7 +72,7 @@ pub enum Verdict {
 }
 
 /// How often each verdict occurs among the rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tally {
     /// Worse beyond the limit.
     pub regressed: u64,
@@ -88,7 +89,7 @@ pub struct Tally {
 }
 
 /// Numbers for the sentence and the header.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Distinct cases (workload, variant, parameters) in the rows.
     pub benchmarks: u64,
@@ -103,7 +104,7 @@ pub struct Counts {
 }
 
 /// Two records side by side and what follows from it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
     /// The gate's word.
     pub verdict: Verdict,

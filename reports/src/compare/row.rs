@@ -2,12 +2,15 @@
 
 use crate::format;
 use crate::record::{Better, CaseKey};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// What became of one metric of one case, worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum RowVerdict {
     /// Worse beyond the limit.
@@ -38,7 +41,7 @@ impl fmt::Display for RowVerdict {
 }
 
 /// How much worse a metric may become: the larger of the two parts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Limit {
     /// As a fraction of the base: 0.003 is 0.3 %.
     pub relative: f64,
@@ -67,7 +70,7 @@ impl Limit {
 }
 
 /// One metric of one case in both records.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Row {
     /// `crate/name`.
     pub workload: String,
@@ -122,7 +125,7 @@ impl Row {
 }
 
 /// A row in words: the same in every output.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Shown {
     /// Value of the base, with unit where the metric does not say it.
     pub base: String,

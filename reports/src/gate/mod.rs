@@ -92,8 +92,12 @@ pub(crate) fn doubts(facts: &Facts, rows: &[Row], options: &GateOptions) -> Vec<
 /// What a revision that was to be the base lacks.
 fn lacking_base(rows: &[Row], options: &GateOptions) -> Option<String> {
     let new = || {
-        let cases = rows.iter().filter(|row| row.votes && row.verdict == RowVerdict::New);
-        cases.map(Row::case).collect::<std::collections::BTreeSet<_>>()
+        let cases = rows
+            .iter()
+            .filter(|row| row.votes && row.verdict == RowVerdict::New);
+        cases
+            .map(Row::case)
+            .collect::<std::collections::BTreeSet<_>>()
     };
     match &options.base {
         BaseWanted::IfSaved => None,
@@ -104,7 +108,9 @@ fn lacking_base(rows: &[Row], options: &GateOptions) -> Option<String> {
             let new = new();
             let first = new.first()?;
             let count = crate::format::plural(new.len() as u64, "benchmark");
-            Some(format!("the base lacks {count}, first: {first}; `--allow-no-base` accepts new ones"))
+            Some(format!(
+                "the base lacks {count}, first: {first}; `--allow-no-base` accepts new ones"
+            ))
         }
     }
 }

@@ -15,9 +15,13 @@ pub fn read(folder: &Path) -> std::io::Result<Record> {
     let mut record = Record::default();
     let mut newest = 0;
     for file in files(folder)? {
-        let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = file
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
         let rows = match name.as_deref() {
-            Some("benchmark.json") if file.parent().is_some_and(|f| f.ends_with("new")) => criterion(&file),
+            Some("benchmark.json") if file.parent().is_some_and(|f| f.ends_with("new")) => {
+                criterion(&file)
+            }
             Some("summary.json") => iai(&file),
             _ => None,
         };
@@ -27,7 +31,9 @@ pub fn read(folder: &Path) -> std::io::Result<Record> {
     }
     record.environment.created_unix = Some(newest);
     let mut seen = std::collections::BTreeSet::new();
-    record.measurements.retain(|row| seen.insert((row.case(), row.metric.clone())));
+    record
+        .measurements
+        .retain(|row| seen.insert((row.case(), row.metric.clone())));
     Ok(record)
 }
 
@@ -36,7 +42,11 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     while let Some(folder) = open.pop() {
         for entry in std::fs::read_dir(&folder)? {
             let path = entry?.path();
-            if path.is_dir() { open.push(path) } else { files.push(path) }
+            if path.is_dir() {
+                open.push(path)
+            } else {
+                files.push(path)
+            }
         }
     }
     files.sort();
@@ -44,8 +54,11 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 }
 
 fn modified(file: &Path) -> u64 {
-    let time = std::fs::metadata(file).and_then(|data| data.modified()).ok();
-    time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok()).map_or(0, |time| time.as_secs())
+    let time = std::fs::metadata(file)
+        .and_then(|data| data.modified())
+        .ok();
+    time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
+        .map_or(0, |time| time.as_secs())
 }
 
 fn json(file: &Path) -> Option<Value> {
@@ -57,10 +70,16 @@ fn criterion(file: &Path) -> Option<Vec<Measurement>> {
     let (benchmark, estimates) = (json(file)?, json(&file.with_file_name("estimates.json"))?);
     let text = |name: &str| benchmark.get(name).and_then(Value::as_str);
     let value = text("value_str").unwrap_or_default();
-    let params = value.parse().map(|number: u64| BTreeMap::from([("value".to_owned(), number)]));
+    let params = value
+        .parse()
+        .map(|number: u64| BTreeMap::from([("value".to_owned(), number)]));
     let function = text("function_id").unwrap_or("benchmark");
     let number = |pointer: &str| estimates.pointer(pointer).and_then(Value::as_f64);
-    let variant = if params.is_err() && !value.is_empty() { format!("{function}/{value}") } else { function.to_owned() };
+    let variant = if params.is_err() && !value.is_empty() {
+        format!("{function}/{value}")
+    } else {
+        function.to_owned()
+    };
     Some(vec![Measurement {
         workload: format!("criterion/{}", text("group_id")?),
         variant,
@@ -83,15 +102,27 @@ fn criterion(file: &Path) -> Option<Vec<Measurement>> {
 fn iai(file: &Path) -> Option<Vec<Measurement>> {
     let summary = json(file)?;
     let text = |name: &str| summary.get(name).and_then(Value::as_str);
-    let callgrind = summary.get("profiles")?.as_array()?.iter().find_map(|profile| profile.pointer("/summaries/total/summary/Callgrind"))?;
+    let callgrind = summary
+        .get("profiles")?
+        .as_array()?
+        .iter()
+        .find_map(|profile| profile.pointer("/summaries/total/summary/Callgrind"))?;
     let count = |event: &str| {
         let metrics = callgrind.get(event)?.get("metrics")?;
-        let new = metrics.pointer("/Left/Int").or_else(|| metrics.pointer("/Both/0/Int"));
+        let new = metrics
+            .pointer("/Left/Int")
+            .or_else(|| metrics.pointer("/Both/0/Int"));
         new.and_then(Value::as_u64)
     };
     let row = |metric: &str, exact: bool, value: u64| Measurement {
-        workload: format!("iai/{}", text("module_path").unwrap_or("unknown").replace("::", "/")),
-        variant: text("id").filter(|id| !id.is_empty()).unwrap_or("benchmark").to_owned(),
+        workload: format!(
+            "iai/{}",
+            text("module_path").unwrap_or("unknown").replace("::", "/")
+        ),
+        variant: text("id")
+            .filter(|id| !id.is_empty())
+            .unwrap_or("benchmark")
+            .to_owned(),
         instrument: "instructions".to_owned(),
         metric: format!("instructions/{metric}"),
         unit: if exact { "instructions" } else { "cycles" }.to_owned(),
@@ -120,14 +151,24 @@ mod tests {
             std::fs::create_dir_all(file.parent().expect("a parent")).expect("created");
             std::fs::write(file, text).expect("written");
         };
-        write("criterion/sum/10/new/benchmark.json", r#"{"group_id":"sum","function_id":"vec","value_str":"10"}"#);
+        write(
+            "criterion/sum/10/new/benchmark.json",
+            r#"{"group_id":"sum","function_id":"vec","value_str":"10"}"#,
+        );
         let estimate = r#"{"median":{"point_estimate":5.5,"confidence_interval":{"confidence_level":0.95,"lower_bound":5.0,"upper_bound":6.0}}}"#;
         write("criterion/sum/10/new/estimates.json", estimate);
-        write("iai/x/summary.json", r#"{"module_path":"bench::group::sum","id":"ten","profiles":[{"summaries":{"total":{"summary":{"Callgrind":
-            {"Ir":{"metrics":{"Both":[{"Int":42},{"Int":41}]}}}}}}}]}"#);
+        write(
+            "iai/x/summary.json",
+            r#"{"module_path":"bench::group::sum","id":"ten","profiles":[{"summaries":{"total":{"summary":{"Callgrind":
+            {"Ir":{"metrics":{"Both":[{"Int":42},{"Int":41}]}}}}}}}]}"#,
+        );
         let record = read(folder.path()).expect("read");
         record.validate().expect("valid");
-        let values: Vec<_> = record.measurements.iter().map(|m| (m.case().to_string(), m.value)).collect();
+        let values: Vec<_> = record
+            .measurements
+            .iter()
+            .map(|m| (m.case().to_string(), m.value))
+            .collect();
         assert_eq!(
             values,
             [

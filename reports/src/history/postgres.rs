@@ -25,14 +25,23 @@ impl Postgres {
         let mut change = self.client.transaction().map_err(&refused)?;
         change.batch_execute(LOCK).map_err(&refused)?;
         change.batch_execute(sql::VERSION_TABLE).map_err(&refused)?;
-        let found: i64 = change.query_one(sql::VERSION, &[]).map_err(&refused)?.get(0);
+        let found: i64 = change
+            .query_one(sql::VERSION, &[])
+            .map_err(&refused)?
+            .get(0);
         let known = MIGRATIONS.len() as i64;
         if found > known {
-            return Err(HistoryError::Newer { place: self.place.clone(), found, known });
+            return Err(HistoryError::Newer {
+                place: self.place.clone(),
+                found,
+                known,
+            });
         }
         for (version, migration) in (1_i64..).zip(MIGRATIONS).skip(found as usize) {
             change.batch_execute(migration).map_err(&refused)?;
-            change.execute(sql::MIGRATED, &[&version]).map_err(&refused)?;
+            change
+                .execute(sql::MIGRATED, &[&version])
+                .map_err(&refused)?;
         }
         change.commit().map_err(&refused)
     }
@@ -41,8 +50,13 @@ impl Postgres {
 fn refusal(place: &str) -> impl Fn(postgres::Error) -> HistoryError + '_ {
     |error| {
         use std::error::Error;
-        let message = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-        HistoryError::Database { place: place.to_owned(), message }
+        let message = error
+            .source()
+            .map_or_else(|| error.to_string(), ToString::to_string);
+        HistoryError::Database {
+            place: place.to_owned(),
+            message,
+        }
     }
 }
 
@@ -50,7 +64,9 @@ fn refusal(place: &str) -> impl Fn(postgres::Error) -> HistoryError + '_ {
 fn without_password(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((credentials, rest))) => {
-            let credentials = credentials.trim_start_matches(scheme).trim_start_matches("://");
+            let credentials = credentials
+                .trim_start_matches(scheme)
+                .trim_start_matches("://");
             let user = credentials.split(':').next().unwrap_or_default();
             format!("{scheme}://{user}@{rest}")
         }
@@ -63,13 +79,24 @@ impl Store for Postgres {
         let refused = refusal(&self.place);
         let mut change = self.client.transaction().map_err(&refused)?;
         change.batch_execute(LOCK).map_err(&refused)?;
-        let there: i64 = change.query_one(sql::HAS_RUN, &[&run.id]).map_err(&refused)?.get(0);
+        let there: i64 = change
+            .query_one(sql::HAS_RUN, &[&run.id])
+            .map_err(&refused)?
+            .get(0);
         if there > 0 {
             return Ok(false);
         }
         let dirty = i64::from(run.dirty);
         let values: [&(dyn postgres::types::ToSql + Sync); 9] = [
-            &run.id, &run.created, &run.commit, &dirty, &run.depth, &run.selection, &run.machine, &run.toolchain, &run.points,
+            &run.id,
+            &run.created,
+            &run.commit,
+            &dirty,
+            &run.depth,
+            &run.selection,
+            &run.machine,
+            &run.toolchain,
+            &run.points,
         ];
         change.execute(sql::ADD_RUN, &values).map_err(&refused)?;
         let metric = change.prepare(sql::ADD_METRIC).map_err(&refused)?;
@@ -77,11 +104,22 @@ impl Store for Postgres {
         for track in tracks {
             let id = track.id();
             change
-                .execute(&metric, &[&id, &track.benchmark, &track.metric, &track.unit, &track.better])
+                .execute(
+                    &metric,
+                    &[
+                        &id,
+                        &track.benchmark,
+                        &track.metric,
+                        &track.unit,
+                        &track.better,
+                    ],
+                )
                 .map_err(&refused)?;
             for point in &track.points {
                 let [low, high] = point.interval.map_or([None, None], |ends| ends.map(Some));
-                change.execute(&add, &[&id, &run.id, &point.value, &low, &high]).map_err(&refused)?;
+                change
+                    .execute(&add, &[&id, &run.id, &point.value, &low, &high])
+                    .map_err(&refused)?;
             }
         }
         change.commit().map_err(&refused)?;
@@ -89,12 +127,18 @@ impl Store for Postgres {
     }
 
     fn runs(&mut self, limit: i64) -> Result<Vec<Run>, HistoryError> {
-        let rows = self.client.query(sql::RUNS, &[&limit]).map_err(refusal(&self.place))?;
+        let rows = self
+            .client
+            .query(sql::RUNS, &[&limit])
+            .map_err(refusal(&self.place))?;
         Ok(rows.iter().map(run).collect())
     }
 
     fn tracks(&mut self, benchmark: &str, metric: &str) -> Result<Vec<Track>, HistoryError> {
-        let rows = self.client.query(sql::TRACKS, &[&benchmark, &metric]).map_err(refusal(&self.place))?;
+        let rows = self
+            .client
+            .query(sql::TRACKS, &[&benchmark, &metric])
+            .map_err(refusal(&self.place))?;
         Ok(grouped(rows.iter().map(track)))
     }
 }
@@ -135,7 +179,13 @@ mod tests {
 
     #[test]
     fn a_password_is_not_printed() {
-        assert_eq!(without_password("postgres://me:secret@host/db"), "postgres://me@host/db");
-        assert_eq!(without_password("postgres:///db?host=/tmp"), "postgres:///db?host=/tmp");
+        assert_eq!(
+            without_password("postgres://me:secret@host/db"),
+            "postgres://me@host/db"
+        );
+        assert_eq!(
+            without_password("postgres:///db?host=/tmp"),
+            "postgres:///db?host=/tmp"
+        );
     }
 }

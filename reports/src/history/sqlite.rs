@@ -16,7 +16,10 @@ pub(super) struct Sqlite {
 impl Sqlite {
     pub(super) fn open(file: &Path) -> Result<Self, HistoryError> {
         let place = file.display().to_string();
-        let refused = |message: String| HistoryError::Database { place: place.clone(), message };
+        let refused = |message: String| HistoryError::Database {
+            place: place.clone(),
+            message,
+        };
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder).map_err(|error| refused(error.to_string()))?;
         }
@@ -30,13 +33,21 @@ impl Sqlite {
         let place = self.place.clone();
         let refused = refusal(&place);
         self.connection.busy_timeout(BUSY).map_err(&refused)?;
-        let change = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate);
+        let change = self
+            .connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate);
         let change = change.map_err(&refused)?;
         change.execute(sql::VERSION_TABLE, []).map_err(&refused)?;
-        let found: i64 = change.query_row(sql::VERSION, [], |row| row.get(0)).map_err(&refused)?;
+        let found: i64 = change
+            .query_row(sql::VERSION, [], |row| row.get(0))
+            .map_err(&refused)?;
         let known = MIGRATIONS.len() as i64;
         if found > known {
-            return Err(HistoryError::Newer { place: place.clone(), found, known });
+            return Err(HistoryError::Newer {
+                place: place.clone(),
+                found,
+                known,
+            });
         }
         for (version, migration) in (1_i64..).zip(MIGRATIONS).skip(found as usize) {
             change.execute_batch(migration).map_err(&refused)?;
@@ -47,20 +58,35 @@ impl Sqlite {
 }
 
 fn refusal(place: &str) -> impl Fn(rusqlite::Error) -> HistoryError + '_ {
-    |error| HistoryError::Database { place: place.to_owned(), message: error.to_string() }
+    |error| HistoryError::Database {
+        place: place.to_owned(),
+        message: error.to_string(),
+    }
 }
 
 impl Store for Sqlite {
     fn append(&mut self, run: &Run, tracks: &[Track]) -> Result<bool, HistoryError> {
         let refused = refusal(&self.place);
-        let change = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate);
+        let change = self
+            .connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate);
         let change = change.map_err(&refused)?;
-        let there: i64 = change.query_row(sql::HAS_RUN, [run.id], |row| row.get(0)).map_err(&refused)?;
+        let there: i64 = change
+            .query_row(sql::HAS_RUN, [run.id], |row| row.get(0))
+            .map_err(&refused)?;
         if there > 0 {
             return Ok(false);
         }
         let values = params![
-            run.id, run.created, run.commit, i64::from(run.dirty), run.depth, run.selection, run.machine, run.toolchain, run.points
+            run.id,
+            run.created,
+            run.commit,
+            i64::from(run.dirty),
+            run.depth,
+            run.selection,
+            run.machine,
+            run.toolchain,
+            run.points
         ];
         change.execute(sql::ADD_RUN, values).map_err(&refused)?;
         {
@@ -69,11 +95,18 @@ impl Store for Sqlite {
             for track in tracks {
                 let id = track.id();
                 metric
-                    .execute(params![id, track.benchmark, track.metric, track.unit, track.better])
+                    .execute(params![
+                        id,
+                        track.benchmark,
+                        track.metric,
+                        track.unit,
+                        track.better
+                    ])
                     .map_err(&refused)?;
                 for point in &track.points {
                     let [low, high] = point.interval.map_or([None, None], |ends| ends.map(Some));
-                    add.execute(params![id, run.id, point.value, low, high]).map_err(&refused)?;
+                    add.execute(params![id, run.id, point.value, low, high])
+                        .map_err(&refused)?;
                 }
             }
         }
@@ -91,7 +124,9 @@ impl Store for Sqlite {
     fn tracks(&mut self, benchmark: &str, metric: &str) -> Result<Vec<Track>, HistoryError> {
         let refused = refusal(&self.place);
         let mut query = self.connection.prepare(sql::TRACKS).map_err(&refused)?;
-        let rows = query.query_map([benchmark, metric], track).map_err(&refused)?;
+        let rows = query
+            .query_map([benchmark, metric], track)
+            .map_err(&refused)?;
         let rows: Vec<Track> = rows.collect::<Result<_, _>>().map_err(&refused)?;
         Ok(grouped(rows.into_iter()))
     }

@@ -30,7 +30,10 @@ pub enum HistoryError {
 }
 
 /// One migration per version, applied in order and never changed afterwards.
-#[cfg_attr(not(any(feature = "history", feature = "postgres")), expect(dead_code, reason = "no database"))]
+#[cfg_attr(
+    not(any(feature = "history", feature = "postgres")),
+    expect(dead_code, reason = "no database")
+)]
 pub(super) const MIGRATIONS: [&str; 1] = ["
     CREATE TABLE exuvia_runs (
         id BIGINT PRIMARY KEY, created BIGINT NOT NULL, commit_id TEXT, dirty BIGINT NOT NULL, depth TEXT NOT NULL,
@@ -47,17 +50,23 @@ pub(super) const MIGRATIONS: [&str; 1] = ["
     );
 "];
 
-#[cfg_attr(not(any(feature = "history", feature = "postgres")), expect(dead_code, reason = "no database"))]
+#[cfg_attr(
+    not(any(feature = "history", feature = "postgres")),
+    expect(dead_code, reason = "no database")
+)]
 pub(super) mod sql {
-    pub(in super::super) const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS exuvia_schema (version BIGINT NOT NULL)";
-    pub(in super::super) const VERSION: &str = "SELECT COALESCE(MAX(version), 0) FROM exuvia_schema";
+    pub(in super::super) const VERSION_TABLE: &str =
+        "CREATE TABLE IF NOT EXISTS exuvia_schema (version BIGINT NOT NULL)";
+    pub(in super::super) const VERSION: &str =
+        "SELECT COALESCE(MAX(version), 0) FROM exuvia_schema";
     pub(in super::super) const MIGRATED: &str = "INSERT INTO exuvia_schema (version) VALUES ($1)";
     pub(in super::super) const HAS_RUN: &str = "SELECT COUNT(*) FROM exuvia_runs WHERE id = $1";
     pub(in super::super) const ADD_RUN: &str = "INSERT INTO exuvia_runs (id, created, commit_id, dirty, depth, selection, machine, toolchain, points) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     pub(in super::super) const ADD_METRIC: &str = "INSERT INTO exuvia_metrics (id, benchmark, metric, unit, better) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (id) DO NOTHING";
-    pub(in super::super) const ADD_POINT: &str = "INSERT INTO exuvia_points (metric, run, value, low, high) VALUES ($1, $2, $3, $4, $5)";
+    pub(in super::super) const ADD_POINT: &str =
+        "INSERT INTO exuvia_points (metric, run, value, low, high) VALUES ($1, $2, $3, $4, $5)";
     pub(in super::super) const RUNS: &str = "SELECT id, created, commit_id, dirty, depth, selection, machine, toolchain, points FROM exuvia_runs \
          ORDER BY created DESC, id LIMIT $1";
     pub(in super::super) const TRACKS: &str = "SELECT m.benchmark, m.metric, m.unit, m.better, r.created, r.commit_id, p.value, p.low, p.high \
@@ -117,9 +126,15 @@ pub struct Track {
 }
 
 impl Track {
-    #[cfg_attr(not(any(feature = "history", feature = "postgres")), expect(dead_code, reason = "no database"))]
+    #[cfg_attr(
+        not(any(feature = "history", feature = "postgres")),
+        expect(dead_code, reason = "no database")
+    )]
     pub(super) fn id(&self) -> i64 {
-        hash(&format!("{}\n{}\n{}", self.benchmark, self.metric, self.unit))
+        hash(&format!(
+            "{}\n{}\n{}",
+            self.benchmark, self.metric, self.unit
+        ))
     }
 }
 
@@ -145,12 +160,19 @@ pub trait Store {
 }
 
 /// The rows of `sql::TRACKS` by metric; they come in order.
-#[cfg_attr(not(any(feature = "history", feature = "postgres")), expect(dead_code, reason = "no database"))]
+#[cfg_attr(
+    not(any(feature = "history", feature = "postgres")),
+    expect(dead_code, reason = "no database")
+)]
 pub(super) fn grouped(rows: impl Iterator<Item = Track>) -> Vec<Track> {
     let mut tracks: Vec<Track> = Vec::new();
     for row in rows {
         match tracks.last_mut() {
-            Some(last) if last.benchmark == row.benchmark && last.metric == row.metric && last.unit == row.unit => {
+            Some(last)
+                if last.benchmark == row.benchmark
+                    && last.metric == row.metric
+                    && last.unit == row.unit =>
+            {
                 last.points.extend(row.points);
             }
             _ => tracks.push(row),
@@ -163,7 +185,10 @@ pub(super) fn grouped(rows: impl Iterator<Item = Track>) -> Vec<Track> {
 pub(super) fn of_record(record: &Record) -> (Run, Vec<Track>) {
     let environment = &record.environment;
     let created = environment.created_unix.unwrap_or(0) as i64;
-    let measured = record.measurements.iter().filter_map(|row| Some((row, row.measured()?)));
+    let measured = record
+        .measurements
+        .iter()
+        .filter_map(|row| Some((row, row.measured()?)));
     let tracks: Vec<Track> = measured
         .map(|(row, value)| Track {
             benchmark: row.case().to_string(),
@@ -183,7 +208,10 @@ pub(super) fn of_record(record: &Record) -> (Run, Vec<Track>) {
             }],
         })
         .collect();
-    let identity = format!("{created} {:?} {:?} {tracks:?}", environment.commit, record.selection);
+    let identity = format!(
+        "{created} {:?} {:?} {tracks:?}",
+        environment.commit, record.selection
+    );
     let run = Run {
         id: hash(&identity),
         created,
@@ -191,7 +219,10 @@ pub(super) fn of_record(record: &Record) -> (Run, Vec<Track>) {
         dirty: environment.dirty.unwrap_or(false),
         depth: record.depth.to_string(),
         selection: record.selection.clone(),
-        machine: environment.cpu_model.clone().unwrap_or_else(|| "unknown".to_owned()),
+        machine: environment
+            .cpu_model
+            .clone()
+            .unwrap_or_else(|| "unknown".to_owned()),
         toolchain: format!("{:016x}", hash(&environment.instruction_key())),
         points: tracks.len() as i64,
     };

@@ -48,7 +48,10 @@ impl Trend {
 
     fn step(&self, step: &ChangePoint) -> String {
         let point = &self.track.points[step.index];
-        let commit = point.commit.as_deref().map_or("unknown commit", |commit| &commit[..commit.len().min(12)]);
+        let commit = point
+            .commit
+            .as_deref()
+            .map_or("unknown commit", |commit| &commit[..commit.len().min(12)]);
         let levels = format::pair(step.before, step.after, &self.track.unit);
         format!(
             "    {} at {} ({commit}): {} to {}",
@@ -66,14 +69,21 @@ impl Trend {
         let stretches = values.len().min(WIDTH);
         let means: Vec<f64> = (0..stretches)
             .map(|column| {
-                let (from, to) = (column * values.len() / stretches, (column + 1) * values.len() / stretches);
+                let (from, to) = (
+                    column * values.len() / stretches,
+                    (column + 1) * values.len() / stretches,
+                );
                 values[from..to].iter().sum::<f64>() / (to - from) as f64
             })
             .collect();
         let low = means.iter().copied().fold(f64::INFINITY, f64::min);
         let high = means.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let level = |mean: &f64| {
-            let share = if high > low { (mean - low) / (high - low) } else { 0.0 };
+            let share = if high > low {
+                (mean - low) / (high - low)
+            } else {
+                0.0
+            };
             LEVELS[(share * (LEVELS.len() - 1) as f64).round() as usize]
         };
         means.iter().map(level).collect()
@@ -101,9 +111,15 @@ mod tests {
             points: (0..20).map(point).collect(),
         };
         let trend = Trend::new(track);
-        assert_eq!(trend.curve(), format!("{}{}", "▁".repeat(10), "█".repeat(10)));
+        assert_eq!(
+            trend.curve(),
+            format!("{}{}", "▁".repeat(10), "█".repeat(10))
+        );
         let lines = trend.lines();
         assert_eq!(lines.len(), 3, "{lines:?}");
-        assert!(lines[2].contains("+5 %") && lines[2].contains("2023-11-24"), "{lines:?}");
+        assert!(
+            lines[2].contains("+5 %") && lines[2].contains("2023-11-24"),
+            "{lines:?}"
+        );
     }
 }

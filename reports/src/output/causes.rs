@@ -22,13 +22,24 @@ pub(super) fn told(comparison: &Comparison) -> Vec<Told> {
 fn one(cause: &Cause) -> Told {
     let part = |part: &crate::why::Part| {
         let share = percent(part.difference / cause.difference);
-        let detail = if part.detail.is_empty() { String::new() } else { format!(" ({})", part.detail) };
+        let detail = if part.detail.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", part.detail)
+        };
         let amount = difference(part.difference, &cause.unit);
-        (part.name.clone(), format!("{amount}, {}{detail}", share.trim_start_matches('+')))
+        (
+            part.name.clone(),
+            format!("{amount}, {}{detail}", share.trim_start_matches('+')),
+        )
     };
     Told {
         case: cause.case().to_string(),
-        headline: format!("{} {}", cause.metric, difference(cause.difference, &cause.unit)),
+        headline: format!(
+            "{} {}",
+            cause.metric,
+            difference(cause.difference, &cause.unit)
+        ),
         parts: cause.parts.iter().map(part).collect(),
     }
 }

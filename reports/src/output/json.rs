@@ -4,15 +4,16 @@
 //! a text, and for each row both the numbers and the words that the other outputs print.
 
 use crate::compare::{Comparison, Counts, Row, Shown, Verdict};
-use crate::why::Cause;
 use crate::record::{Depth, Difference, Environment, Record, SelfTest, to_pretty_json};
+use crate::why::Cause;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The schema of `report.json`.
 pub const SCHEMA: &str = "exuvia.report/1";
 
 /// One side of the comparison, without its measurements.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Side {
     /// How thorough the run was.
     pub depth: Depth,
@@ -23,7 +24,7 @@ pub struct Side {
 }
 
 /// A row with its case as one text and its numbers as they are printed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReportRow {
     /// `lists/append[append]{n=1000}`.
     pub case: String,
@@ -35,7 +36,7 @@ pub struct ReportRow {
 }
 
 /// The whole file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// Always [`SCHEMA`].
     pub schema: String,
@@ -94,8 +95,8 @@ impl Report {
             head: side(head),
             base: base.map(side),
             environment_differences: comparison.environment_differences.clone(),
-        causes: comparison.causes.clone(),
-        selftest: head.selftest.clone(),
+            causes: comparison.causes.clone(),
+            selftest: head.selftest.clone(),
             rows: comparison.rows.iter().map(row).collect(),
         }
     }

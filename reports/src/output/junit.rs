@@ -17,7 +17,10 @@ pub fn render(head: &Record, comparison: &Comparison) -> String {
     let count = |rows: &[&Row], verdict| rows.iter().filter(|row| row.verdict == verdict).count();
     let all: Vec<&Row> = suites.values().flatten().copied().collect();
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    push(&mut out, format_args!("<testsuites name=\"exuvia\" {}>", counts(&all, &count)));
+    push(
+        &mut out,
+        format_args!("<testsuites name=\"exuvia\" {}>", counts(&all, &count)),
+    );
     for (index, (instrument, rows)) in suites.iter().enumerate() {
         push(
             &mut out,
@@ -30,7 +33,10 @@ pub fn render(head: &Record, comparison: &Comparison) -> String {
         );
         push(&mut out, format_args!("    <properties/>"));
         rows.iter().for_each(|row| test(&mut out, row));
-        push(&mut out, format_args!("    <system-out/>\n    <system-err/>\n  </testsuite>"));
+        push(
+            &mut out,
+            format_args!("    <system-out/>\n    <system-err/>\n  </testsuite>"),
+        );
     }
     out.push_str("</testsuites>\n");
     out
@@ -55,20 +61,36 @@ fn counts(rows: &[&Row], count: &impl Fn(&[&Row], RowVerdict) -> usize) -> Strin
 fn timestamp(head: &Record) -> String {
     let text = crate::format::date_time(head.environment.created_unix.unwrap_or(0));
     let text = text.trim_end_matches(" UTC").replace(' ', "T");
-    if text.matches(':').count() == 1 { format!("{text}:00") } else { text }
+    if text.matches(':').count() == 1 {
+        format!("{text}:00")
+    } else {
+        text
+    }
 }
 
 fn test(out: &mut String, row: &Row) {
-    let name = format!("classname=\"{}\" name=\"{} {}\" time=\"0\"", xml(&row.workload), xml(&row.case().to_string()), xml(&row.metric));
+    let name = format!(
+        "classname=\"{}\" name=\"{} {}\" time=\"0\"",
+        xml(&row.workload),
+        xml(&row.case().to_string()),
+        xml(&row.metric)
+    );
     let reason = xml(&row.reason);
     let outcome = match row.verdict {
-        RowVerdict::Regressed => Some(format!("<failure type=\"regressed\" message=\"{reason}\">{reason}</failure>")),
-        RowVerdict::Missing => Some(format!("<error type=\"missing\" message=\"{reason}\">{reason}</error>")),
+        RowVerdict::Regressed => Some(format!(
+            "<failure type=\"regressed\" message=\"{reason}\">{reason}</failure>"
+        )),
+        RowVerdict::Missing => Some(format!(
+            "<error type=\"missing\" message=\"{reason}\">{reason}</error>"
+        )),
         RowVerdict::Unclear => Some(format!("<skipped message=\"{reason}\"/>")),
         RowVerdict::New | RowVerdict::Improved | RowVerdict::Unchanged => None,
     };
     match outcome {
-        Some(outcome) => push(out, format_args!("    <testcase {name}>{outcome}</testcase>")),
+        Some(outcome) => push(
+            out,
+            format_args!("    <testcase {name}>{outcome}</testcase>"),
+        ),
         None => push(out, format_args!("    <testcase {name}/>")),
     }
 }

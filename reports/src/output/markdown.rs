@@ -65,9 +65,15 @@ fn why(out: &mut String, comparison: &Comparison) {
     }
     push(out, format_args!("## Why\n"));
     for cause in causes {
-        push(out, format_args!("- {}: {}", code(&cause.case), markdown(&cause.headline)));
+        push(
+            out,
+            format_args!("- {}: {}", code(&cause.case), markdown(&cause.headline)),
+        );
         for (name, detail) in cause.parts {
-            push(out, format_args!("  - {}: {}", code(&name), markdown(&detail)));
+            push(
+                out,
+                format_args!("  - {}: {}", code(&name), markdown(&detail)),
+            );
         }
     }
     push(out, format_args!(""));
@@ -79,10 +85,19 @@ fn selftest(out: &mut String, head: &Record) {
         return;
     };
     let when = selftest.created_unix.map(date_time).unwrap_or_default();
-    push(out, format_args!("<details><summary>Error rates on this machine, measured {when}</summary>\n"));
-    push(out, format_args!("| metric | false alarms | finds | how |\n| --- | --- | --- | --- |"));
+    push(
+        out,
+        format_args!("<details><summary>Error rates on this machine, measured {when}</summary>\n"),
+    );
+    push(
+        out,
+        format_args!("| metric | false alarms | finds | how |\n| --- | --- | --- | --- |"),
+    );
     for metric in &selftest.metrics {
-        let found = metric.found.map_or_else(|| "nothing that was tried".to_owned(), crate::format::percent);
+        let found = metric.found.map_or_else(
+            || "nothing that was tried".to_owned(),
+            crate::format::percent,
+        );
         push(
             out,
             format_args!(

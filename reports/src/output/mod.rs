@@ -96,7 +96,12 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Junit, Self::Sarif, Self::Bencher, Self::GithubBenchmark];
+    pub const ALL: [Self; 4] = [
+        Self::Junit,
+        Self::Sarif,
+        Self::Bencher,
+        Self::GithubBenchmark,
+    ];
 
     /// The name of its file.
     pub fn file(self) -> &'static str {
@@ -131,7 +136,10 @@ pub fn write_format(
     comparison: &Comparison,
 ) -> Result<PathBuf, WriteError> {
     let path = dir.join(format.file());
-    let failed = |source| WriteError::Write { path: path.clone(), source };
+    let failed = |source| WriteError::Write {
+        path: path.clone(),
+        source,
+    };
     let text = match format {
         Format::Junit => Ok(junit::render(head, comparison)),
         Format::Sarif => sarif::render(head),

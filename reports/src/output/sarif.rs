@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 /// # Errors
 /// Never for a valid record.
 pub fn render(head: &Record) -> std::io::Result<String> {
-    let leaks = head.leaks.iter().filter(|leak| leak.verdict == LeakVerdict::Leak);
+    let leaks = head
+        .leaks
+        .iter()
+        .filter(|leak| leak.verdict == LeakVerdict::Leak);
     let rule = |id: &str, text: &str| json!({"id": id, "shortDescription": {"text": text}});
     to_pretty_json(&json!({
         "version": "2.1.0",
@@ -36,15 +39,26 @@ pub fn render(head: &Record) -> std::io::Result<String> {
 
 fn result(leak: &LeakFinding) -> Value {
     let rule = leak.class.as_deref().unwrap_or("leak").replace(' ', "-");
-    let mut text = format!("{}: {}", leak.case(), leak.type_name.as_deref().unwrap_or("memory"));
-    for part in [leak.reason.as_deref(), leak.holder.as_deref().map(|_| "held by:"), leak.holder.as_deref()] {
+    let mut text = format!(
+        "{}: {}",
+        leak.case(),
+        leak.type_name.as_deref().unwrap_or("memory")
+    );
+    for part in [
+        leak.reason.as_deref(),
+        leak.holder.as_deref().map(|_| "held by:"),
+        leak.holder.as_deref(),
+    ] {
         if let Some(part) = part {
             text.push(' ');
             text.push_str(part);
         }
     }
     let (file, line) = place(leak.site.as_deref());
-    let fingerprint = leak.fingerprint.clone().unwrap_or_else(|| leak.case().to_string());
+    let fingerprint = leak
+        .fingerprint
+        .clone()
+        .unwrap_or_else(|| leak.case().to_string());
     json!({
         "ruleId": rule,
         "level": "error",
@@ -62,5 +76,11 @@ fn place(site: Option<&str>) -> (String, u64) {
     let site = site.unwrap_or("benches/exuvia.rs:1");
     let mut parts = site.split(':');
     let file = parts.next().unwrap_or_default().replace(' ', "%20");
-    (file, parts.next().and_then(|line| line.trim().parse().ok()).unwrap_or(1))
+    (
+        file,
+        parts
+            .next()
+            .and_then(|line| line.trim().parse().ok())
+            .unwrap_or(1),
+    )
 }

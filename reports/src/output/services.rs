@@ -16,7 +16,9 @@ pub fn bencher(head: &Record) -> std::io::Result<String> {
             metric["lower_value"] = json!(low);
             metric["upper_value"] = json!(high);
         }
-        let measures = benchmarks.entry(row.case().to_string()).or_insert_with(|| json!({}));
+        let measures = benchmarks
+            .entry(row.case().to_string())
+            .or_insert_with(|| json!({}));
         measures[slug(&row.metric)] = metric;
     }
     to_pretty_json(&benchmarks)
@@ -28,7 +30,13 @@ fn slug(metric: &str) -> String {
         "time/ns_per_op" => "latency".to_owned(),
         "instructions/ir" => "instructions".to_owned(),
         other => {
-            let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+            let plain = |c: char| {
+                if c.is_ascii_alphanumeric() {
+                    c.to_ascii_lowercase()
+                } else {
+                    '-'
+                }
+            };
             other.chars().map(plain).collect()
         }
     }
@@ -54,5 +62,7 @@ pub fn github_benchmark(head: &Record) -> std::io::Result<String> {
 }
 
 fn measured(head: &Record) -> impl Iterator<Item = &Measurement> {
-    head.measurements.iter().filter(|row| row.measured().is_some() && row.better != Better::None)
+    head.measurements
+        .iter()
+        .filter(|row| row.measured().is_some() && row.better != Better::None)
 }

@@ -75,7 +75,11 @@ pub fn terminal(comparison: &Comparison, style: Style) -> String {
         out.push_str(&wrapped(&text, style.width));
     }
     for cause in causes::told(comparison) {
-        let text = format!("why: {}: {}", printable(&cause.case), printable(&cause.headline));
+        let text = format!(
+            "why: {}: {}",
+            printable(&cause.case),
+            printable(&cause.headline)
+        );
         out.push_str(&wrapped(&text, style.width));
         for (name, detail) in cause.parts {
             let text = format!("  {}: {}", printable(&name), printable(&detail));

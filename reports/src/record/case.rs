@@ -1,5 +1,6 @@
 //! The identity of a case: workload, variant and parameters.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +8,9 @@ use std::fmt;
 /// One workload, one variant, one set of parameters: what is called a benchmark in a verdict.
 ///
 /// Displays as `lists/append[append]{n=1000}`; parameters are sorted by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 pub struct CaseKey {
     /// `crate/name`.
     pub workload: String,

@@ -4,12 +4,13 @@
 //! [`Record::validate`](super::Record::validate) refuses a record that has one of the latter.
 
 use crate::format;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Machine, toolchain, source and settings of a run.
 ///
 /// An unknown text is `None`, never a guess.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Environment {
     /// Seconds since 1970 at the start of the run.
@@ -59,7 +60,7 @@ pub struct Environment {
 }
 
 /// One line of the environment in which two records differ.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// What differs, in words: `rustc`, `CPU features`.
     pub name: String,

@@ -43,7 +43,9 @@ pub enum MergeError {
         of: u64,
     },
     /// The shards measured different things.
-    #[error("record {number} differs from record 1 in {what} ({found}, not {expected}): they are not shards of one run")]
+    #[error(
+        "record {number} differs from record 1 in {what} ({found}, not {expected}): they are not shards of one run"
+    )]
     Different {
         /// Position among the arguments, from 1.
         number: usize,
@@ -94,20 +96,32 @@ fn checked(records: Vec<Record>) -> Result<Vec<(Shard, Record)>, MergeError> {
     for (number, record) in (1..).zip(records) {
         let shard = record.shard.ok_or(MergeError::NoShard { number })?;
         if shard.of != of {
-            return Err(MergeError::OtherDivision { number, found: shard.of, expected: of });
+            return Err(MergeError::OtherDivision {
+                number,
+                found: shard.of,
+                expected: of,
+            });
         }
         if !seen.insert(shard.index) {
-            return Err(MergeError::Twice { index: shard.index, of });
+            return Err(MergeError::Twice {
+                index: shard.index,
+                of,
+            });
         }
         same(&first, &record, number)?;
         shards.push((shard, record));
     }
-    let missing: Vec<String> =
-        (1..=of).filter(|k| !seen.contains(k)).map(|k| k.to_string()).collect();
+    let missing: Vec<String> = (1..=of)
+        .filter(|k| !seen.contains(k))
+        .map(|k| k.to_string())
+        .collect();
     if missing.is_empty() {
         Ok(shards)
     } else {
-        Err(MergeError::Missing { missing: missing.join(", "), of })
+        Err(MergeError::Missing {
+            missing: missing.join(", "),
+            of,
+        })
     }
 }
 
@@ -117,17 +131,28 @@ fn same(first: &Record, record: &Record, number: usize) -> Result<(), MergeError
     let lines = |r: &Record| {
         [
             ("depth", r.depth.to_string()),
-            ("filter or instruments", text(&without_shard(r.selection.as_deref()))),
+            (
+                "filter or instruments",
+                text(&without_shard(r.selection.as_deref())),
+            ),
             ("commit", text(&r.environment.commit)),
             ("uncommitted changes", format!("{:?}", r.environment.dirty)),
             ("instruction key", r.environment.instruction_key()),
-            ("suite", format!("{:016x}", hash(&format!("{:?}", r.workloads)))),
+            (
+                "suite",
+                format!("{:016x}", hash(&format!("{:?}", r.workloads))),
+            ),
         ]
     };
     let pairs = lines(first).into_iter().zip(lines(record));
     for ((what, expected), (_, found)) in pairs {
         if expected != found {
-            return Err(MergeError::Different { number, what: what.to_owned(), found, expected });
+            return Err(MergeError::Different {
+                number,
+                what: what.to_owned(),
+                found,
+                expected,
+            });
         }
     }
     Ok(())
@@ -142,7 +167,9 @@ fn overlap(shards: &[Record]) -> Result<(), MergeError> {
     let mut seen: BTreeSet<CaseKey> = BTreeSet::new();
     for planned in shards.iter().flat_map(|shard| &shard.planned) {
         if !seen.insert(planned.case()) {
-            return Err(MergeError::Overlap { case: planned.case().to_string() });
+            return Err(MergeError::Overlap {
+                case: planned.case().to_string(),
+            });
         }
     }
     Ok(())
@@ -150,16 +177,27 @@ fn overlap(shards: &[Record]) -> Result<(), MergeError> {
 
 /// Shard k of n has every n-th case from the k-th on.
 fn interleaved(shards: &[Record]) -> Vec<super::PlannedCase> {
-    let longest = shards.iter().map(|shard| shard.planned.len()).max().unwrap_or(0);
+    let longest = shards
+        .iter()
+        .map(|shard| shard.planned.len())
+        .max()
+        .unwrap_or(0);
     (0..longest)
-        .flat_map(|row| shards.iter().filter_map(move |shard| shard.planned.get(row)))
+        .flat_map(|row| {
+            shards
+                .iter()
+                .filter_map(move |shard| shard.planned.get(row))
+        })
         .cloned()
         .collect()
 }
 
 /// The selection in words without the shard, which stands last.
 fn without_shard(selection: Option<&str>) -> Option<String> {
-    let words: Vec<&str> = selection?.split(", ").filter(|word| !word.starts_with("shard ")).collect();
+    let words: Vec<&str> = selection?
+        .split(", ")
+        .filter(|word| !word.starts_with("shard "))
+        .collect();
     (!words.is_empty()).then(|| words.join(", "))
 }
 

@@ -27,13 +27,14 @@ pub use environment::{Difference, Environment};
 pub use measurement::{Better, Measurement, Status};
 pub use merge::{MergeError, merge};
 pub use parts::{
-    CensusRow, LeakFinding, LeakVerdict, PairedTimes, PlannedCase, SelfTest, SelfTestMetric, Series,
-    Shard, WorkloadInfo,
+    CensusRow, LeakFinding, LeakVerdict, PairedTimes, PlannedCase, SelfTest, SelfTestMetric,
+    Series, Shard, WorkloadInfo,
 };
 pub use store::RecordError;
 pub(crate) use store::{to_pretty_json, write_atomically};
 pub use validate::Invalid;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -41,7 +42,7 @@ use std::fmt;
 pub const SCHEMA: &str = "exuvia.run/1";
 
 /// How thorough a run was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Depth {
     /// Small parameters, short budgets.
@@ -67,7 +68,7 @@ impl fmt::Display for Depth {
 ///
 /// A new member must also be named where a record is written (`store.rs`, `to_json`); the test of the
 /// round trip fails otherwise.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// Always [`SCHEMA`] in a record that was loaded.
     pub schema: String,

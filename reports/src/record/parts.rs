@@ -1,12 +1,13 @@
 //! The remaining parts of a record: plan, workloads, series, leaks, census.
 
 use super::CaseKey;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// A case that was to be measured.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedCase {
     /// `crate/name`.
     pub workload: String,
@@ -27,7 +28,7 @@ impl PlannedCase {
 }
 
 /// What a workload asks and which cases it has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkloadInfo {
     /// `crate/name`.
     pub id: String,
@@ -46,7 +47,7 @@ pub struct WorkloadInfo {
 }
 
 /// A curve of one case: `[x, y]` points in ascending x.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Series {
     /// `crate/name`.
     pub workload: String,
@@ -80,7 +81,9 @@ impl Series {
 }
 
 /// Verdict of the leak detector, best first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum LeakVerdict {
     /// No growth, up to the stated bound.
@@ -106,7 +109,7 @@ impl fmt::Display for LeakVerdict {
 }
 
 /// One finding of the leak detector; a clean verdict is a finding too.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LeakFinding {
     /// `crate/name`.
     pub workload: String,
@@ -151,7 +154,7 @@ impl LeakFinding {
 }
 
 /// Live objects of one type at the end of one case.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CensusRow {
     /// `crate/name`.
     pub workload: String,
@@ -179,7 +182,7 @@ impl CensusRow {
 ///
 /// The ratios cannot be had from two records: what makes them comparable is that the two processes of a pair ran
 /// one after the other.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PairedTimes {
     /// `crate/name`.
     pub workload: String,
@@ -203,7 +206,7 @@ impl PairedTimes {
 }
 
 /// Which part of all cases a run measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Shard {
     /// This one, from 1.
     pub index: u64,
@@ -212,7 +215,7 @@ pub struct Shard {
 }
 
 /// What `exuvia selftest` found on a machine: how often each metric cries wolf, and the smallest change it finds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SelfTest {
     /// Seconds since 1970.
@@ -224,7 +227,7 @@ pub struct SelfTest {
 }
 
 /// Error rates of one metric.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SelfTestMetric {
     /// The metric, or a pattern of metrics.

@@ -1,6 +1,7 @@
 //! Loading and saving records as JSON files.
 
 use super::{Invalid, Record, SCHEMA};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -50,7 +51,7 @@ pub enum RecordError {
 }
 
 /// Read before the rest, so that a newer schema is named instead of its first unknown shape.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Head {
     schema: Option<String>,
 }

@@ -92,7 +92,13 @@ fn best_split(values: &[f64]) -> Option<usize> {
         before += to_left;
         after -= to_right;
         let (m, k) = (at as f64, (n - at) as f64);
-        let within = |sum: f64, size: f64| if size > 1.0 { 2.0 * sum / (size * (size - 1.0)) } else { 0.0 };
+        let within = |sum: f64, size: f64| {
+            if size > 1.0 {
+                2.0 * sum / (size * (size - 1.0))
+            } else {
+                0.0
+            }
+        };
         let energy = 2.0 * across / (m * k) - within(before, m) - within(after, k);
         let scaled = m * k / (m + k) * energy;
         if best.is_none_or(|(_, most)| scaled > most) {
@@ -148,9 +154,10 @@ fn merged(series: &[f64], mut cuts: Vec<usize>, steps: &Steps) -> Vec<ChangePoin
             (point.after - point.before).abs() / point.before.abs().max(f64::MIN_POSITIVE)
         };
         let weak = |point: &&ChangePoint| point.p > steps.p || change(point) < steps.least_change;
-        let weakest = points.iter().filter(weak).max_by(|a, b| {
-            a.p.total_cmp(&b.p).then(change(b).total_cmp(&change(a)))
-        });
+        let weakest = points
+            .iter()
+            .filter(weak)
+            .max_by(|a, b| a.p.total_cmp(&b.p).then(change(b).total_cmp(&change(a))));
         match weakest {
             Some(point) => cuts.retain(|cut| *cut != point.index),
             None => return points,
@@ -165,7 +172,10 @@ mod tests {
     fn noise(seed: u64, n: usize, sd: f64) -> Vec<f64> {
         let mut rng = fastrand::Rng::with_seed(seed);
         let normal = move || (0..12).map(|_| rng.f64()).sum::<f64>() - 6.0;
-        std::iter::repeat_with(normal).map(|z| 100.0 + sd * z).take(n).collect()
+        std::iter::repeat_with(normal)
+            .map(|z| 100.0 + sd * z)
+            .take(n)
+            .collect()
     }
 
     #[test]
@@ -191,7 +201,10 @@ mod tests {
     #[test]
     fn every_step_of_an_exact_count_is_found() {
         let series = [[10.0; 5], [11.0; 5], [10.0; 5]].concat();
-        let indices: Vec<_> = change_points(&series, &Steps::default()).iter().map(|p| p.index).collect();
+        let indices: Vec<_> = change_points(&series, &Steps::default())
+            .iter()
+            .map(|p| p.index)
+            .collect();
         assert_eq!(indices, [5, 10]);
         assert!(change_points(&[7.0; 200], &Steps::default()).is_empty());
     }

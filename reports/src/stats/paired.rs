@@ -119,7 +119,11 @@ pub fn suspects(first: &[Option<Look>], rule: &Rule) -> Vec<usize> {
 /// # Panics
 /// When the two slices differ in length.
 pub fn verdicts(first: &[Option<Look>], second: &[Option<Look>], rule: &Rule) -> Vec<PairVerdict> {
-    assert_eq!(first.len(), second.len(), "a second look for each first one");
+    assert_eq!(
+        first.len(),
+        second.len(),
+        "a second look for each first one"
+    );
     let suspected = suspects(first, rule);
     let better = holm(first, rule, |look| look.p_below(-rule.margin));
     let confirmed = |index: usize| {
@@ -181,8 +185,18 @@ mod tests {
 
     #[test]
     fn what_is_shown_and_what_is_open_are_told_apart() {
-        let first = [look(-0.05, 0.002), look(0.0, 0.002), look(0.005, 0.02), Look::of(&[0.0; 3])];
-        let expected = [PairVerdict::Better, PairVerdict::NotWorse, PairVerdict::Open, PairVerdict::TooFew];
+        let first = [
+            look(-0.05, 0.002),
+            look(0.0, 0.002),
+            look(0.005, 0.02),
+            Look::of(&[0.0; 3]),
+        ];
+        let expected = [
+            PairVerdict::Better,
+            PairVerdict::NotWorse,
+            PairVerdict::Open,
+            PairVerdict::TooFew,
+        ];
         assert_eq!(verdicts(&first, &[None; 4], &Rule::default()), expected);
     }
 

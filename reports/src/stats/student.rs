@@ -119,6 +119,9 @@ mod tests {
         for df in [1.0, 4.0, 60.0] {
             assert!((cdf(0.7, df) + cdf(-0.7, df) - 1.0).abs() < 1e-12);
         }
-        assert_eq!((cdf(f64::INFINITY, 3.0), cdf(-f64::INFINITY, 3.0)), (1.0, 0.0));
+        assert_eq!(
+            (cdf(f64::INFINITY, 3.0), cdf(-f64::INFINITY, 3.0)),
+            (1.0, 0.0)
+        );
     }
 }

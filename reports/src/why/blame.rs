@@ -20,8 +20,17 @@ struct Side<'a> {
 
 impl<'a> Side<'a> {
     fn new(functions: &'a CaseFunctions) -> Self {
-        let name = |index: u32| functions.functions.get(index as usize).map(|(name, _)| name.as_str());
-        let mut side = Self { own: BTreeMap::new(), calls: BTreeMap::new(), edges: BTreeMap::new() };
+        let name = |index: u32| {
+            functions
+                .functions
+                .get(index as usize)
+                .map(|(name, _)| name.as_str())
+        };
+        let mut side = Self {
+            own: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            edges: BTreeMap::new(),
+        };
         for (name, own) in &functions.functions {
             *side.own.entry(name).or_default() += *own as f64;
         }
@@ -79,14 +88,26 @@ pub fn blame(base: &CaseFunctions, head: &CaseFunctions) -> Vec<Part> {
             break;
         }
         for (callee, amount) in std::mem::take(&mut open) {
-            hand_up(&base, &head, callers.get(callee), callee, amount, &mut blamed, &mut open);
+            hand_up(
+                &base,
+                &head,
+                callers.get(callee),
+                callee,
+                amount,
+                &mut blamed,
+                &mut open,
+            );
         }
     }
     for (name, amount) in open {
         blamed.entry(name).or_default().amount += amount;
     }
-    let parts = blamed.into_iter().filter(|(_, blamed)| blamed.amount != 0.0);
-    parts.map(|(name, blamed)| part(&base, &head, name, &blamed)).collect()
+    let parts = blamed
+        .into_iter()
+        .filter(|(_, blamed)| blamed.amount != 0.0);
+    parts
+        .map(|(name, blamed)| part(&base, &head, name, &blamed))
+        .collect()
 }
 
 /// What a function costs more by itself, and what follows from how often it is called.
@@ -115,7 +136,11 @@ fn hand_up<'a>(
     open: &mut BTreeMap<&'a str, f64>,
 ) {
     let more = |caller: &str| head.edge(caller, callee) - base.edge(caller, callee);
-    let all: f64 = callers.into_iter().flatten().map(|caller| more(caller)).sum();
+    let all: f64 = callers
+        .into_iter()
+        .flatten()
+        .map(|caller| more(caller))
+        .sum();
     if all == 0.0 {
         blamed.entry(callee).or_default().amount += amount;
         return;
@@ -133,7 +158,11 @@ fn hand_up<'a>(
             false if base.own(caller) == 0.0 && calls1 > 0.0 => more(caller),
             false => 0.0,
         };
-        let passed_on = if *caller == callee { 0.0 } else { (expected / more(caller)).clamp(0.0, 1.0) };
+        let passed_on = if *caller == callee {
+            0.0
+        } else {
+            (expected / more(caller)).clamp(0.0, 1.0)
+        };
         if passed_on > 0.0 {
             *open.entry(caller).or_default() += part * passed_on;
         }
@@ -151,12 +180,20 @@ fn part(base: &Side<'_>, head: &Side<'_>, name: &str, blamed: &Blamed<'_>) -> Pa
         let [own0, own1] = [base.own(name), head.own(name)].map(crate::format::exact);
         details.push(format!("own instructions {own0} to {own1}"));
     }
-    let through = blamed.through.iter().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
+    let through = blamed
+        .through
+        .iter()
+        .max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
     if let Some((callee, _)) = through.filter(|(_, cost)| cost.abs() > 0.05 * blamed.amount.abs()) {
-        let [before, after] = [base.edge(name, callee), head.edge(name, callee)].map(crate::format::exact);
+        let [before, after] =
+            [base.edge(name, callee), head.edge(name, callee)].map(crate::format::exact);
         details.push(format!("calls {callee} {after} times instead of {before}"));
     }
-    Part { name: name.to_owned(), difference: blamed.amount, detail: details.join("; ") }
+    Part {
+        name: name.to_owned(),
+        difference: blamed.amount,
+        detail: details.join("; "),
+    }
 }
 
 #[cfg(test)]
@@ -165,7 +202,10 @@ mod tests {
 
     fn case(functions: &[(&str, u64)], calls: &[(u32, u32, u64)]) -> CaseFunctions {
         CaseFunctions {
-            functions: functions.iter().map(|(name, own)| ((*name).to_owned(), *own)).collect(),
+            functions: functions
+                .iter()
+                .map(|(name, own)| ((*name).to_owned(), *own))
+                .collect(),
             calls: calls.to_vec(),
             ..CaseFunctions::default()
         }
@@ -174,7 +214,10 @@ mod tests {
     fn first(base: &CaseFunctions, head: &CaseFunctions) -> (String, f64) {
         let mut parts = blame(base, head);
         parts.sort_by(|a, b| b.difference.total_cmp(&a.difference));
-        (parts[0].name.clone(), parts.iter().map(|p| p.difference).sum())
+        (
+            parts[0].name.clone(),
+            parts.iter().map(|p| p.difference).sum(),
+        )
     }
 
     #[test]
@@ -195,15 +238,24 @@ mod tests {
 
     #[test]
     fn more_calls_are_handed_up_through_functions_that_only_pass_them_on() {
-        let base = case(&[("main", 50), ("walk", 1_000), ("copy", 2_000)], &[(0, 1, 10), (1, 2, 100)]);
-        let head = case(&[("main", 50), ("walk", 2_000), ("copy", 4_000)], &[(0, 1, 20), (1, 2, 200)]);
+        let base = case(
+            &[("main", 50), ("walk", 1_000), ("copy", 2_000)],
+            &[(0, 1, 10), (1, 2, 100)],
+        );
+        let head = case(
+            &[("main", 50), ("walk", 2_000), ("copy", 4_000)],
+            &[(0, 1, 20), (1, 2, 200)],
+        );
         assert_eq!(first(&base, &head), ("main".to_owned(), 3_000.0));
     }
 
     #[test]
     fn a_new_helper_is_its_callers_doing_and_recursion_ends() {
         let base = case(&[("main", 50), ("walk", 1_000)], &[(0, 1, 10), (1, 1, 90)]);
-        let head = case(&[("main", 50), ("walk", 1_000), ("check", 700)], &[(0, 1, 10), (1, 1, 90), (1, 2, 70)]);
+        let head = case(
+            &[("main", 50), ("walk", 1_000), ("check", 700)],
+            &[(0, 1, 10), (1, 1, 90), (1, 2, 70)],
+        );
         assert_eq!(first(&base, &head), ("walk".to_owned(), 700.0));
         let deeper = case(&[("main", 50), ("walk", 2_000)], &[(0, 1, 10), (1, 1, 190)]);
         assert_eq!(first(&base, &deeper), ("walk".to_owned(), 1_000.0));

@@ -25,7 +25,11 @@ pub struct Details {
 
 impl Default for Details {
     fn default() -> Self {
-        Self { schema: SCHEMA.to_owned(), functions: Vec::new(), sites: Vec::new() }
+        Self {
+            schema: SCHEMA.to_owned(),
+            functions: Vec::new(),
+            sites: Vec::new(),
+        }
     }
 }
 
@@ -54,10 +58,15 @@ impl CaseFunctions {
     /// The function whose own instructions differ most between two counts of the same case.
     pub fn most_different<'a>(&'a self, other: &'a Self) -> Option<(&'a str, i64)> {
         let side = |functions: &'a Self| -> BTreeMap<&'a str, u64> {
-            functions.functions.iter().map(|(name, own)| (name.as_str(), *own)).collect()
+            functions
+                .functions
+                .iter()
+                .map(|(name, own)| (name.as_str(), *own))
+                .collect()
         };
         let (before, after) = (side(self), side(other));
-        let of = |side: &BTreeMap<&str, u64>, name: &str| side.get(name).copied().unwrap_or(0) as i64;
+        let of =
+            |side: &BTreeMap<&str, u64>, name: &str| side.get(name).copied().unwrap_or(0) as i64;
         let names = before.keys().chain(after.keys()).copied();
         names
             .map(|name| (name, of(&after, name) - of(&before, name)))
@@ -69,7 +78,9 @@ impl CaseFunctions {
 impl Details {
     /// The functions of a case.
     pub fn functions_of(&self, case: &CaseKey) -> Option<&CaseFunctions> {
-        self.functions.iter().find(|functions| functions.case() == *case)
+        self.functions
+            .iter()
+            .find(|functions| functions.case() == *case)
     }
 
     /// The sites of a case.
@@ -88,7 +99,10 @@ impl Details {
     /// # Errors
     /// When it cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), RecordError> {
-        let failed = |source| RecordError::Write { path: path.to_owned(), source };
+        let failed = |source| RecordError::Write {
+            path: path.to_owned(),
+            source,
+        };
         let text = serde_json::to_string(self).map_err(|error| failed(error.into()))?;
         write_atomically(path, &text).map_err(failed)
     }

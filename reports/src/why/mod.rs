@@ -24,7 +24,7 @@ pub const EXPLAINED: f64 = 0.8;
 const MOST_PARTS: usize = 12;
 
 /// What makes up the difference of one row.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Cause {
     /// `crate/name`.
     pub workload: String,
@@ -43,7 +43,7 @@ pub struct Cause {
 }
 
 /// One function or site.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Part {
     /// Function, or site with type.
     pub name: String,
@@ -82,7 +82,10 @@ impl Cause {
 fn largest(mut parts: Vec<Part>, difference: f64) -> Vec<Part> {
     parts.retain(|part| part.difference * difference > 0.0);
     parts.sort_by(|a, b| {
-        b.difference.abs().total_cmp(&a.difference.abs()).then_with(|| a.name.cmp(&b.name))
+        b.difference
+            .abs()
+            .total_cmp(&a.difference.abs())
+            .then_with(|| a.name.cmp(&b.name))
     });
     let mut explained = 0.0;
     let enough = |part: &Part| {
@@ -91,14 +94,19 @@ fn largest(mut parts: Vec<Part>, difference: f64) -> Vec<Part> {
         wanted
     };
     let mut enough = enough;
-    parts.into_iter().take_while(|part| enough(part)).take(MOST_PARTS).collect()
+    parts
+        .into_iter()
+        .take_while(|part| enough(part))
+        .take(MOST_PARTS)
+        .collect()
 }
 
 /// Adds causes for the instruction and byte rows that regressed, and says in a note where they are not known.
 pub fn explain(comparison: &mut Comparison, base: &Details, head: &Details) {
     let regressed = |metric: fn(&str) -> bool| {
         let rows = comparison.rows.iter();
-        let rows = rows.filter(move |row| row.verdict == RowVerdict::Regressed && metric(&row.metric));
+        let rows =
+            rows.filter(move |row| row.verdict == RowVerdict::Regressed && metric(&row.metric));
         let mut found: Vec<(CaseKey, String)> = Vec::new();
         for row in rows {
             // one explanation per case, of the first and worst of its rows
@@ -109,9 +117,8 @@ pub fn explain(comparison: &mut Comparison, base: &Details, head: &Details) {
         found
     };
     let counted = regressed(|metric| metric.starts_with("instructions/ir"));
-    let allocated = regressed(|metric| {
-        metric.starts_with("heap/total_") && metric.ends_with(".system")
-    });
+    let allocated =
+        regressed(|metric| metric.starts_with("heap/total_") && metric.ends_with(".system"));
     let mut unknown = 0;
     for (case, _) in &counted {
         match (base.functions_of(case), head.functions_of(case)) {
@@ -125,7 +132,11 @@ pub fn explain(comparison: &mut Comparison, base: &Details, head: &Details) {
         }
     }
     for (case, metric) in &allocated {
-        let unit = if metric.contains("blocks") { "blocks" } else { "B" };
+        let unit = if metric.contains("blocks") {
+            "blocks"
+        } else {
+            "B"
+        };
         match (base.sites_of(case), head.sites_of(case)) {
             (Some(base), Some(head)) => comparison.causes.extend(Cause::new(
                 case,

@@ -51,8 +51,20 @@ struct Point {
 
 /// Frames that allocate for others: the site is the first one that is none of them.
 const PLUMBING: [&str; 14] = [
-    "alloc::", "core::", "std::", "<alloc::", "<core::", "<std::", "dhat::", "<dhat::", "hashbrown::", "<hashbrown::",
-    "exuvia_harness::", "<exuvia_harness::", "__rust", "allocator_api2::",
+    "alloc::",
+    "core::",
+    "std::",
+    "<alloc::",
+    "<core::",
+    "<std::",
+    "dhat::",
+    "<dhat::",
+    "hashbrown::",
+    "<hashbrown::",
+    "exuvia_harness::",
+    "<exuvia_harness::",
+    "__rust",
+    "allocator_api2::",
 ];
 
 /// Frames of the heap below which the user's own frame is more telling.
@@ -66,7 +78,11 @@ pub fn parse(text: &str) -> Result<BTreeMap<String, Site>, serde_json::Error> {
     let profile: Profile = serde_json::from_str(text)?;
     let mut sites: BTreeMap<String, Site> = BTreeMap::new();
     for point in profile.pps {
-        let frames = point.fs.iter().filter_map(|f| profile.ftbl.get(*f)).map(|f| frame(f));
+        let frames = point
+            .fs
+            .iter()
+            .filter_map(|f| profile.ftbl.get(*f))
+            .map(|f| frame(f));
         let site = sites.entry(site_of(frames.collect())).or_default();
         site.bytes += point.tb;
         site.blocks += point.tbk;
@@ -81,14 +97,18 @@ fn frame(text: &str) -> String {
         return text.to_owned();
     };
     let place = place.trim_end_matches(')');
-    let place = place.rsplit_once(':').map_or(place, |(before, _column)| before);
+    let place = place
+        .rsplit_once(':')
+        .map_or(place, |(before, _column)| before);
     format!("{name} ({})", short(place))
 }
 
 /// A path without the folders that differ from machine to machine.
 fn short(path: &str) -> String {
     let parts: Vec<&str> = path.split('/').collect();
-    let from = parts.iter().rposition(|part| matches!(*part, "src" | "benches" | "tests" | "examples"));
+    let from = parts
+        .iter()
+        .rposition(|part| matches!(*part, "src" | "benches" | "tests" | "examples"));
     let from = from.map_or(parts.len().saturating_sub(2), |at| at.saturating_sub(1));
     parts[from..].join("/")
 }
@@ -96,12 +116,18 @@ fn short(path: &str) -> String {
 /// The first frame of the code that wanted the memory, with the frame of the heap it asked.
 fn site_of(frames: Vec<String>) -> String {
     let is = |frame: &String, of: &[&str]| of.iter().any(|prefix| frame.starts_with(prefix));
-    let own = frames.iter().filter(|frame| !is(frame, &PLUMBING) && *frame != "[root]");
+    let own = frames
+        .iter()
+        .filter(|frame| !is(frame, &PLUMBING) && *frame != "[root]");
     let mut own = own.skip_while(|frame| is(frame, &HEAP)).peekable();
     let Some(first) = own.next() else {
-        return frames.first().cloned().unwrap_or_else(|| "unknown".to_owned());
+        return frames
+            .first()
+            .cloned()
+            .unwrap_or_else(|| "unknown".to_owned());
     };
-    let asked = own.find(|frame| !frame.starts_with("exuvia_core::") && !frame.starts_with("<exuvia_core::"));
+    let asked = own
+        .find(|frame| !frame.starts_with("exuvia_core::") && !frame.starts_with("<exuvia_core::"));
     match asked {
         Some(asked) if first.contains("exuvia_core::") => format!("{asked} through {first}"),
         _ => first.clone(),
@@ -112,9 +138,14 @@ fn site_of(frames: Vec<String>) -> String {
 pub(super) fn differences(base: &CaseSites, head: &CaseSites, unit: &str) -> Vec<Part> {
     let amount = |site: Option<&Site>| {
         let site = site.copied().unwrap_or_default();
-        if unit == "B" { site.bytes as f64 } else { site.blocks as f64 }
+        if unit == "B" {
+            site.bytes as f64
+        } else {
+            site.blocks as f64
+        }
     };
-    let names: std::collections::BTreeSet<&String> = base.sites.keys().chain(head.sites.keys()).collect();
+    let names: std::collections::BTreeSet<&String> =
+        base.sites.keys().chain(head.sites.keys()).collect();
     let types = types(base, head);
     names
         .into_iter()
@@ -122,8 +153,16 @@ pub(super) fn differences(base: &CaseSites, head: &CaseSites, unit: &str) -> Vec
             let (before, after) = (base.sites.get(name), head.sites.get(name));
             let difference = amount(after) - amount(before);
             let blocks = |site: Option<&Site>| site.map_or(0, |site| site.blocks);
-            let detail = format!("{} blocks instead of {}{types}", blocks(after), blocks(before));
-            (difference != 0.0).then(|| Part { name: name.clone(), difference, detail })
+            let detail = format!(
+                "{} blocks instead of {}{types}",
+                blocks(after),
+                blocks(before)
+            );
+            (difference != 0.0).then(|| Part {
+                name: name.clone(),
+                difference,
+                detail,
+            })
         })
         .collect()
 }
@@ -156,16 +195,28 @@ mod tests {
             "0x2: exuvia_core::alloc::blocks::take (/home/x/core/src/alloc/blocks.rs:7:3)",
             "0x3: my::cache::insert (/home/x/my/src/cache.rs:12:5)"]}"#;
         let sites = parse(text).expect("a profile");
-        assert_eq!(sites.keys().collect::<Vec<_>>(), ["my::cache::insert (my/src/cache.rs:12)"]);
+        assert_eq!(
+            sites.keys().collect::<Vec<_>>(),
+            ["my::cache::insert (my/src/cache.rs:12)"]
+        );
     }
 
     #[test]
     fn a_site_that_allocates_more_is_named_with_its_blocks() {
         let side = |blocks| CaseSites {
-            sites: BTreeMap::from([("f (a/src/f.rs:1)".to_owned(), Site { bytes: 32 * blocks, blocks })]),
+            sites: BTreeMap::from([(
+                "f (a/src/f.rs:1)".to_owned(),
+                Site {
+                    bytes: 32 * blocks,
+                    blocks,
+                },
+            )]),
             ..CaseSites::default()
         };
         let parts = differences(&side(10), &side(11), "B");
-        assert_eq!((parts[0].difference, parts[0].detail.as_str()), (32.0, "11 blocks instead of 10"));
+        assert_eq!(
+            (parts[0].difference, parts[0].detail.as_str()),
+            (32.0, "11 blocks instead of 10")
+        );
     }
 }
