@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::binomial::as_f64;
+use super::budget::Budget;
 use super::finding::{Evidence, classify};
 use super::growth::{Growth, GrowthTest, Plan, Series, Step};
 use super::report::{LeakReport, MeasuredSeries};
@@ -51,6 +52,7 @@ pub struct LeakCheck {
     expected: BTreeSet<String>,
     sites: bool,
     watch_process: bool,
+    heap_budget: Budget,
 }
 
 impl Default for LeakCheck {
@@ -71,7 +73,23 @@ impl LeakCheck {
             expected: BTreeSet::new(),
             sites: true,
             watch_process: false,
+            heap_budget: Budget::default(),
         }
+    }
+
+    /// The most bytes that may be alive: at the peak of one run of plain code, at any quiet moment on a managed heap.
+    #[must_use]
+    pub fn max_live_bytes(mut self, bytes: u64) -> Self {
+        self.heap_budget.max_live_bytes = Some(bytes);
+        self
+    }
+
+    /// The most blocks: that one run of plain code may allocate, or objects that may be alive at any quiet moment on a
+    /// managed heap.
+    #[must_use]
+    pub fn max_blocks(mut self, blocks: u64) -> Self {
+        self.heap_budget.max_blocks = Some(blocks);
+        self
     }
 
     /// How many iterations are planned, and needed before a constant rate is called a leak.
@@ -207,6 +225,7 @@ impl LeakCheck {
         };
         let growth = run.judge_blocks(subject);
         let mut report = run.report(growth, subject, start);
+        report.over_budget = self.heap_budget.exceeded(&report, subject);
         if self.sites {
             run.name_sites(&mut report, subject);
         }
@@ -356,6 +375,7 @@ impl Run {
             findings,
             series,
             elapsed: start.elapsed(),
+            over_budget: Vec::new(),
         }
     }
 

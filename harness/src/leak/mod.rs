@@ -29,10 +29,12 @@
 //! A clean verdict is never "no leak" but "at most so many per iteration"; when the budget ends early it says so.
 
 mod binomial;
+mod budget;
 mod check;
 mod finding;
 mod growth;
 mod paths;
+mod process;
 mod report;
 #[cfg(test)]
 mod simulations;
@@ -45,6 +47,7 @@ pub use finding::{LeakClass, LeakFinding};
 pub use growth::{
     BLOCKS, BYTE_GRAIN, FIRST_BLOCK, Growth, GrowthTest, Plan, Series, Snapshot, Step,
 };
+pub use process::in_own_process;
 pub use report::{LeakReport, MeasuredSeries};
 pub use verdict::{
     CERTAIN_EVENTS, CERTAIN_FADING_PROBABILITY, CONSTANT_RATIO, FADING_PROBABILITY, JITTER_FACTOR,

@@ -34,6 +34,24 @@ pub(crate) fn of(_: u64, _: &mut dyn FnMut()) -> Vec<PlainSite> {
     Vec::new()
 }
 
+/// Bytes alive at the peak of one run under dhat, and blocks that it allocated. `None` without the feature `dhat`.
+#[cfg(feature = "dhat")]
+pub(crate) fn use_of(body: &mut dyn FnMut()) -> Option<(u64, u64)> {
+    use crate::alloc::{self, AllocMode};
+    let profiler = dhat::Profiler::builder().testing().build();
+    alloc::choose(AllocMode::Profile);
+    body();
+    let stats = dhat::HeapStats::get();
+    alloc::choose(AllocMode::Count);
+    drop(profiler);
+    Some((stats.max_bytes as u64, stats.total_blocks))
+}
+
+#[cfg(not(feature = "dhat"))]
+pub(crate) fn use_of(_: &mut dyn FnMut()) -> Option<(u64, u64)> {
+    None
+}
+
 /// Reads dhat's own format, version 2: program points `pps` with blocks and bytes at the end, frames in `ftbl`.
 #[cfg(feature = "dhat")]
 fn parse(text: &str, iterations: u64) -> Vec<PlainSite> {

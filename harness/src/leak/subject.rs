@@ -40,6 +40,11 @@ pub(crate) trait Subject {
         false
     }
 
+    /// Bytes alive at the peak of one iteration, and blocks that it allocates, for code without a heap of its own.
+    fn use_of_one(&mut self) -> Option<(u64, u64)> {
+        None
+    }
+
     /// Where what is left of some iterations was allocated, for code without holders.
     fn sites_of(&mut self, _iterations: u64) -> Vec<PlainSite> {
         Vec::new()
@@ -254,6 +259,10 @@ impl<F: FnMut()> Subject for Plain<F> {
             snapshot,
             ..Counted::default()
         }
+    }
+
+    fn use_of_one(&mut self) -> Option<(u64, u64)> {
+        sites::use_of(&mut self.body)
     }
 
     fn sites_of(&mut self, iterations: u64) -> Vec<PlainSite> {
