@@ -274,6 +274,9 @@ unsafe fn finalize_alone(core: &HeapCore, header: *mut Header, info: &'static Ty
     // suspect afterwards, since that count falls again.
     unsafe {
         (*header).word.set(1);
+        if info.holds {
+            core.rejuvenate(NonNull::new_unchecked(header));
+        }
         call_finalizer(core, header, info);
         let left = (*header).word.get();
         if left & IMMORTAL != 0 {

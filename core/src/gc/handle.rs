@@ -158,6 +158,8 @@ impl<T: Trace> Gc<T> {
     pub(crate) fn set_tracked(this: &Self, tracked: bool) {
         if tracked {
             this.header_ref().clear(UNTRACKED);
+            // SAFETY: a handle keeps object and core alive.
+            unsafe { (*core_of(this.header())).rejuvenate(NonNull::from(this.header_ref())) };
         } else {
             this.header_ref().set(UNTRACKED);
         }

@@ -574,22 +574,27 @@ pub(crate) unsafe fn is_key(header: *const Header) -> bool {
     found
 }
 
-/// Calls back every reference of a list from [`clear`].
-pub(crate) fn call_back(core: &HeapCore, callers: Vec<GcAny>) {
-    if callers.is_empty() {
-        return;
-    }
-    let heap = Heap::from_core(NonNull::from(core));
+/// Calls back the references that a collection cleared, and lets each go after
+/// its call. Returns how many that freed: CPython's collector counts those too.
+pub(crate) fn call_back(core: &HeapCore, callers: Vec<GcAny>) -> usize {
+    let mut freed = 0;
     for caller in callers {
-        if let Some(reference) = caller.downcast_ref::<WeakBox>()
-            && let Some(hook) = reference.hook()
-            && let Some(call) = hook.call
-        {
-            let info = hook.object.type_info();
-            guarded(core, "weak callback", info, || {
-                call(&hook.object, &caller, &heap);
-            });
-        }
+        call(core, &caller);
+        freed += usize::from(caller.ref_count() == 1);
+    }
+    freed
+}
+
+fn call(core: &HeapCore, caller: &GcAny) {
+    if let Some(reference) = caller.downcast_ref::<WeakBox>()
+        && let Some(hook) = reference.hook()
+        && let Some(call) = hook.call
+    {
+        let heap = Heap::from_core(NonNull::from(core));
+        let info = hook.object.type_info();
+        guarded(core, "weak callback", info, || {
+            call(&hook.object, caller, &heap);
+        });
     }
 }
 
@@ -606,6 +611,16 @@ pub(crate) unsafe fn clear_and_call(core: &HeapCore, target: *const Header) {
             !(*reference).is_vacant()
         })
     };
-    call_back(core, cleared.callers);
+    for caller in &cleared.callers {
+        call(core, caller);
+    }
+    // A callback that was called is given up, oldest reference first, as by
+    // the tuple in CPython's `PyObject_ClearWeakRefs`.
+    while let Some(caller) = cleared.callers.pop() {
+        let called = caller
+            .downcast_ref::<WeakBox>()
+            .and_then(|reference| reference.hook.take());
+        drop(called);
+    }
     drop(cleared.values);
 }

@@ -273,9 +273,35 @@ impl HeapCore {
             // SAFETY: as above.
             let now = unsafe { generation_of(header) };
             if let Some(generation) = choose(now) {
+                // SAFETY: as above.
+                if generation == FROZEN && unsafe { untracks_by_now(header) } {
+                    header.set(UNTRACKED);
+                }
                 self.change_generation(object, generation);
             }
         });
+    }
+
+    /// Makes an object young again. CPython's `subtype_dealloc` tracks an object
+    /// anew before its finalizer runs, so one that resurrects is young.
+    pub(crate) fn rejuvenate(&self, object: NonNull<Header>) {
+        use crate::alloc::arena::page_of;
+        use crate::alloc::prefix::{IN_PAGE, Prefix};
+        use crate::gc::header::PREFIXED;
+        // SAFETY: a live object; prefixed ones have a prefix, and what is not
+        // in the registry stands in a page.
+        unsafe {
+            let header = object.as_ref();
+            if generation_of(header) == 0 {
+                return;
+            }
+            if !header.has(PREFIXED) {
+                self.list_young(&*page_of(object.as_ptr()));
+            } else if (*Prefix::of(header)).index.get() == IN_PAGE {
+                self.list_young(&*page_of(Prefix::of(header)));
+            }
+            self.change_generation(object, 0);
+        }
     }
 
     fn change_generation(&self, object: NonNull<Header>, generation: u32) {

@@ -185,6 +185,9 @@ impl Model {
             let object = self.at(id);
             object.dying = false;
             object.refs = 1;
+            if object.kind.is_container() {
+                object.generation = 0;
+            }
             self.finalize(id);
             let object = self.at(id);
             object.refs -= 1;
@@ -193,8 +196,15 @@ impl Model {
             }
             object.dying = true;
         }
-        for caller in self.clear_weaks(id, |box_of| !box_of.dying) {
-            self.log.push(Event::Called(caller));
+        let weaks = self.get(id).weaks.clone();
+        let callers = self.clear_weaks(id, |box_of| !box_of.dying);
+        self.log.extend(callers.iter().map(|c| Event::Called(*c)));
+        for weak in weaks.into_iter().rev() {
+            // A callback that was called is given up.
+            if self.get(weak).exists() {
+                let caller = self.put(weak, 0, None);
+                self.decref_some(caller);
+            }
         }
         self.drop_value(id);
     }
@@ -352,9 +362,16 @@ impl Model {
                 self.finalize(id);
             }
         }
-        let members: Vec<Id> = found.iter().copied().collect();
+        // What finalizers cut loose, only the collector's guard still holds.
+        let mut members: Vec<Id> = found.iter().copied().collect();
+        let mut loose = 0;
+        let is_loose = |object: &Object| object.refs == 1 && !object.immortal;
+        while let Some(at) = members.iter().position(|&id| is_loose(self.get(id))) {
+            self.decref(members.swap_remove(at));
+            loose += 1;
+        }
         let trash = self.unreachable(&members, 1);
-        for &id in &found {
+        for &id in &members {
             self.at(id).refs -= 1;
             self.at(id).trash = trash.contains(&id);
         }
@@ -366,7 +383,7 @@ impl Model {
         }
         Verdict {
             unreachable: trash.len(),
-            resurrected: found.len() - trash.len(),
+            resurrected: found.len() - loose - trash.len(),
             found,
             calls,
             either: std::mem::take(&mut self.fallen),

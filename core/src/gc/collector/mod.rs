@@ -84,10 +84,11 @@ impl HeapCore {
         } else {
             self.abandon(&mut work, generation)
         };
+        let untracked = trash::untracked_before(&trash);
         self.promote(generation);
         self.note_long_lived(generation, trash.len());
         if !trash.is_empty() {
-            self.dispose(trash, &mut outcome);
+            self.dispose(trash, &untracked, &mut outcome);
         }
         outcome
     }

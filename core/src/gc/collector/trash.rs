@@ -5,6 +5,7 @@
 //! blocks freed. When user code runs, every member of the trash is held by one
 //! guard count, so that none of them dies under the collector's feet.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
@@ -12,6 +13,8 @@ use super::super::death::{self, call_finalizer};
 use super::super::handle::{GcAny, release, retain};
 use super::super::header::{CLEAN, DOOMED_WORD, FINALIZED, HAS_WEAK, Header, Mark};
 use super::super::weak::{self, Cleared};
+use super::promote::untracks_by_now;
+use super::visitors::each_edge;
 use super::work::Work;
 use super::{Outcome, keep_suspect, phases};
 use crate::alloc::page::describe;
@@ -22,17 +25,32 @@ type Trash = Vec<NonNull<Header>>;
 
 impl HeapCore {
     /// Deals with the tentatively unreachable set.
-    pub(super) fn dispose(&self, trash: Trash, outcome: &mut Outcome) {
+    /// `untracked` are those that [`untracked_before`] named.
+    pub(super) fn dispose(
+        &self,
+        trash: Trash,
+        untracked: &HashSet<NonNull<Header>>,
+        outcome: &mut Outcome,
+    ) {
         let told = self.names_of_collectable(&trash);
         let cleared = handle_weakrefs(self, &trash);
         let runs_user_code =
             !cleared.is_empty() || !told.is_empty() || trash.iter().any(|&t| wants_finalizer(t));
+        let mut freed_references = 0;
         let (trash, guarded) = if runs_user_code {
             guard(&trash);
             self.tell_all(told);
-            weak::call_back(self, cleared.callers);
+            freed_references = weak::call_back(self, cleared.callers);
+            let had_values = !cleared.values.is_empty();
             drop(cleared.values);
+            // What only an ephemeron held is garbage of this collection.
+            let kept = if had_values {
+                trash.iter().copied().filter(is_loose).collect()
+            } else {
+                HashSet::new()
+            };
             outcome.finalized = finalize_garbage(self, &trash);
+            let trash = release_loose(trash, &kept);
             let found = trash.len();
             let trash = handle_resurrected(self, trash);
             outcome.resurrected = found - trash.len();
@@ -40,7 +58,12 @@ impl HeapCore {
         } else {
             (trash, false)
         };
-        outcome.unreachable = trash.len();
+        // CPython does not see what it untracked before.
+        let unseen = match untracked.is_empty() {
+            true => 0,
+            false => trash.iter().filter(|o| untracked.contains(o)).count(),
+        };
+        outcome.unreachable = trash.len() - unseen + freed_references;
         if self.debug.get().contains(DebugFlags::SAVEALL) {
             self.save(&trash, guarded);
         } else {
@@ -64,6 +87,19 @@ impl HeapCore {
             self.garbage.borrow_mut().push(handle);
         }
     }
+}
+
+/// Members of the trash, not yet promoted, that CPython would not have found:
+/// tuples that an earlier collection untracked. (Not dicts: one may have been
+/// tracked as an ephemeron's key.)
+pub(super) fn untracked_before(trash: &Trash) -> HashSet<NonNull<Header>> {
+    let is_untracked = |object: &&NonNull<Header>| {
+        // SAFETY: members of the trash are live.
+        unsafe {
+            describe(object.as_ptr()).0.untracks_in == Some(0) && untracks_by_now(object.as_ptr())
+        }
+    };
+    trash.iter().filter(is_untracked).copied().collect()
 }
 
 fn wants_finalizer(object: NonNull<Header>) -> bool {
@@ -136,6 +172,45 @@ fn finalize_garbage(core: &HeapCore, trash: &Trash) -> usize {
         }
     }
     called
+}
+
+/// Whether only its guard holds a member of the trash.
+fn is_loose(object: &NonNull<Header>) -> bool {
+    // SAFETY: guarded, hence live.
+    let header = unsafe { object.as_ref() };
+    !header.is_immortal() && header.count() == 1
+}
+
+/// Lets those go that only their guard holds: finalizers cut the last reference
+/// to them. In CPython, which guards no more than the object whose finalizer
+/// runs, they died right then, and do not count as found by the collection.
+fn release_loose(trash: Trash, kept: &HashSet<NonNull<Header>>) -> Trash {
+    let falls = |object: &NonNull<Header>| is_loose(object) && !kept.contains(object);
+    let mut trash = trash;
+    loop {
+        let mut loose: Trash = trash.iter().copied().filter(falls).collect();
+        if loose.is_empty() {
+            return trash;
+        }
+        let members: HashSet<NonNull<Header>> = trash.iter().copied().collect();
+        let mut gone = HashSet::new();
+        while let Some(object) = loose.pop() {
+            if !gone.insert(object) {
+                continue;
+            }
+            let mut next = Vec::new();
+            // SAFETY: guarded, hence live until its guard is given up here.
+            unsafe {
+                each_edge(object.as_ptr(), |target| next.push(target));
+                object.as_ref().unmark();
+                release(object.as_ptr());
+            }
+            loose.extend(next.into_iter().filter(|target| {
+                members.contains(target) && !gone.contains(target) && falls(target)
+            }));
+        }
+        trash.retain(|object| !gone.contains(object));
+    }
 }
 
 /// Reachability again, among the trash alone: what user code made reachable

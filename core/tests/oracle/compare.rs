@@ -1,0 +1,104 @@
+//! Whether the heap did what CPython did, after the rules of
+//! `docs/differences.md` ("The oracle").
+//!
+//! Outside of collections the sequence of events is compared exactly. Inside
+//! one collection the events of each object (its finalizer, the callbacks of
+//! its weak references, what they did) are compared in order, objects among
+//! themselves as a set. States are compared exactly, by checksum.
+
+use crate::machine::Outcome;
+use crate::python::Said;
+
+/// Where heap and CPython went apart.
+#[derive(Debug)]
+pub(crate) struct Difference {
+    pub(crate) at: usize,
+    pub(crate) what: &'static str,
+    pub(crate) ours: String,
+    pub(crate) theirs: String,
+}
+
+/// The object that an event belongs to.
+fn group(event: &str) -> String {
+    event[1..]
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect()
+}
+
+/// Sorts what happened inside of each collection by object, keeping the order
+/// of each object's events.
+fn canonical(events: &[String]) -> Vec<String> {
+    let mut result: Vec<String> = Vec::with_capacity(events.len());
+    let mut inside: Option<Vec<String>> = None;
+    for event in events {
+        if event.starts_with('(') {
+            result.push(event.clone());
+            inside = Some(Vec::new());
+        } else if event.starts_with(')') {
+            let mut events = inside.take().unwrap_or_default();
+            events.sort_by_key(|event| group(event));
+            result.append(&mut events);
+            result.push(event.clone());
+        } else if let Some(inside) = &mut inside {
+            inside.push(event.clone());
+        } else {
+            result.push(event.clone());
+        }
+    }
+    result.extend(inside.unwrap_or_default());
+    result
+}
+
+fn crc32(bytes: impl Iterator<Item = u8>) -> u32 {
+    !bytes.fold(!0, |mut crc: u32, byte| {
+        crc ^= u32::from(byte);
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
+        }
+        crc
+    })
+}
+
+/// The generations that CPython collected by itself after an operation.
+pub(crate) fn automatic(said: &[Said], at: usize) -> Vec<usize> {
+    let events = said.get(at).map_or(&[][..], |said| &said.automatic);
+    events
+        .iter()
+        .filter_map(|event| event.strip_prefix('(')?.parse().ok())
+        .collect()
+}
+
+/// The first difference of a program, if there is one.
+pub(crate) fn compare(ours: &[Outcome], theirs: &[Said]) -> Option<Difference> {
+    let silent = Said::default();
+    for (at, outcome) in ours.iter().enumerate() {
+        let said = theirs.get(at).unwrap_or(&silent);
+        let streams = [
+            ("events", &outcome.events, &said.events),
+            ("automatic collection", &outcome.automatic, &said.automatic),
+        ];
+        for (what, ours, theirs) in streams {
+            if canonical(ours) != canonical(theirs) {
+                return Some(Difference {
+                    at,
+                    what,
+                    ours: ours.join(" "),
+                    theirs: theirs.join(" "),
+                });
+            }
+        }
+        if let (Some(state), Some(crc)) = (&outcome.state, said.crc) {
+            let text = state.join("\n");
+            if crc32(text.bytes()) != crc {
+                return Some(Difference {
+                    at,
+                    what: "state",
+                    ours: text,
+                    theirs: said.state.join("\n"),
+                });
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,419 @@
+//! Runs a program on the heap: operation for operation what `interpreter.py`
+//! does, locals included, since they are counted. Collections that started by
+//! themselves in CPython are replayed at the same place.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use exuvia_core::object::{
+    Class, Dict, Generator, GeneratorError, Instance, List, Str, Tuple, Value, WeakRef,
+};
+use exuvia_core::{DebugFlags, Gc, Heap, Phase};
+
+use crate::actors::{Body, Cb, World, classes};
+use crate::describe::{Describer, as_callback};
+use crate::program::{Code, NAMES, Op, Program};
+
+/// Operations between two looks at the whole state.
+const EVERY: usize = 4;
+
+/// What one operation did.
+#[derive(Default, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) events: Vec<String>,
+    /// What the collections logged that CPython started by itself behind it.
+    pub(crate) automatic: Vec<String>,
+    pub(crate) state: Option<Vec<String>>,
+}
+
+struct Machine {
+    heap: Heap,
+    world: Rc<World>,
+    classes: [Gc<Class>; 6],
+    /// Markers by address; a generator made where another died takes its place.
+    generators: RefCell<HashMap<usize, i64>>,
+}
+
+/// Runs a program; `automatic` tells the generations to collect after an operation.
+pub(crate) fn run(program: &Program, automatic: impl Fn(usize) -> Vec<usize>) -> Vec<Outcome> {
+    let heap = Heap::new();
+    heap.disable();
+    let world = World::enter(&heap);
+    let classes = classes(&heap, &world.spelled);
+    heap.collect_all();
+    heap.freeze();
+    world.log.borrow_mut().clear();
+    let before = heap.stats()[2];
+    assert_eq!(before.collections, 1, "the one above");
+    let log = world.clone();
+    heap.add_callback(move |phase, info| {
+        log.note(match phase {
+            Phase::Start => format!("({}", info.generation),
+            Phase::Stop => format!(
+                "){}:{}:{}",
+                info.generation, info.collected, info.uncollectable
+            ),
+        });
+    });
+    let machine = Machine {
+        heap: heap.clone(),
+        world,
+        classes,
+        generators: RefCell::default(),
+    };
+    let outcomes = machine.run(program, automatic);
+    machine.leave();
+    outcomes
+}
+
+/// Tuples of tuples are untracked in several passes in CPython; none are made.
+fn flat(value: Value) -> Value {
+    match value.as_tuple().is_some() {
+        true => Value::NONE,
+        false => value,
+    }
+}
+
+impl Machine {
+    fn run(&self, program: &Program, automatic: impl Fn(usize) -> Vec<usize>) -> Vec<Outcome> {
+        let last = program.ops.len().saturating_sub(1);
+        let mut outcomes = Vec::with_capacity(program.ops.len());
+        for (at, op) in program.ops.iter().enumerate() {
+            self.step(*op);
+            let events = self.take_log();
+            for generation in automatic(at) {
+                self.heap.collect(generation).expect("a generation");
+            }
+            let automatic = self.take_log();
+            let look = !automatic.is_empty()
+                || op.code == Code::Collect
+                || at % EVERY == EVERY - 1
+                || at == last;
+            let state = look.then(|| self.state());
+            outcomes.push(Outcome {
+                events,
+                automatic,
+                state,
+            });
+        }
+        outcomes
+    }
+
+    fn take_log(&self) -> Vec<String> {
+        std::mem::take(&mut *self.world.log.borrow_mut())
+    }
+
+    fn state(&self) -> Vec<String> {
+        let generators = |value: &Value| self.generator_name(value);
+        let describer = Describer {
+            heap: &self.heap,
+            world: &self.world,
+            generators: &generators,
+        };
+        let mut lines = describer.state();
+        // The collection before the program began does not count.
+        if let Some(line) = lines.iter_mut().find(|line| line.starts_with("stats ")) {
+            let full = self.heap.stats()[2];
+            let young = &line[..line.rfind(' ').unwrap_or(0)];
+            *line = format!(
+                "{young} {},{},{}",
+                full.collections - 1,
+                full.collected,
+                full.uncollectable
+            );
+        }
+        lines
+    }
+
+    fn generator_name(&self, value: &Value) -> Option<i64> {
+        let address = value.as_object()?.address();
+        self.generators.borrow().get(&address).copied()
+    }
+
+    /// Gives everything up; a heap that something is left in is kept.
+    fn leave(self) {
+        self.heap.set_debug(DebugFlags::NONE);
+        for name in 0..NAMES {
+            self.world.set_name(name, Value::NONE);
+        }
+        for _ in 0..2 {
+            let raised = std::mem::take(&mut *self.world.raised.borrow_mut());
+            drop(raised);
+            drop(self.heap.take_garbage());
+            self.heap.unfreeze();
+            self.heap.collect_all();
+        }
+        World::leave();
+    }
+
+    fn name_of(&self, value: &Value) -> i64 {
+        if value.as_generator().is_some() {
+            return self.generator_name(value).unwrap_or(0);
+        }
+        let generators = |_: &Value| None;
+        let describer = Describer {
+            heap: &self.heap,
+            world: &self.world,
+            generators: &generators,
+        };
+        describer.name(value).unwrap_or(0)
+    }
+
+    fn step(&self, op: Op) {
+        let Op { code, k, a, b, c } = op;
+        let (heap, world) = (&self.heap, &*self.world);
+        match code {
+            Code::List => {
+                let items = [Value::small(world.fresh()), world.name(a), world.name(b)];
+                world.set_name(k, Value::from(List::from_iter(heap, items)));
+            }
+            Code::Tuple => {
+                let marker = Value::small(world.fresh());
+                let items = [marker, flat(world.name(a)), flat(world.name(b))];
+                world.set_name(k, Value::from(Tuple::new(heap, items.into_iter())));
+            }
+            Code::Dict => self.make_dict(k, a),
+            Code::Instance => self.make_instance(k, a, b, c),
+            Code::Generator => self.make_generator(k, a, b),
+            Code::Store => self.store(&world.name(k), b, world.name(a)),
+            Code::Delete => self.delete(&world.name(k), b),
+            Code::Take => {
+                let value = self.take(&world.name(a), b).unwrap_or(Value::NONE);
+                world.set_name(k, value);
+            }
+            Code::Append => {
+                if let Some(list) = world.name(k).as_list() {
+                    list.push(heap, world.name(a));
+                }
+            }
+            Code::Pop => {
+                let value = world.name(k);
+                if let Some(list) = value.as_list()
+                    && list.len() > 1
+                {
+                    drop(list.pop());
+                }
+            }
+            Code::Copy => world.set_name(k, world.name(a)),
+            Code::Drop => world.set_name(k, Value::NONE),
+            Code::Weak => {
+                if let Some(weak) = self.weak_to(&world.name(a)) {
+                    world.set_name(k, Value::from(weak));
+                }
+            }
+            Code::Watch => self.watch(k, a, b, c),
+            Code::Deref => {
+                if let Some(weak) = world.name(a).as_weakref() {
+                    let value = weak.upgrade().unwrap_or(Value::NONE);
+                    drop(weak);
+                    world.set_name(k, value);
+                }
+            }
+            Code::Send => {
+                let value = world.name(k);
+                if let Some(generator) = value.as_generator() {
+                    match generator.send(heap, world.name(a)) {
+                        Ok(Some(_)) => {}
+                        Ok(None) => world.note("S".to_owned()),
+                        Err(GeneratorError::NotStarted) => world.note("T".to_owned()),
+                        Err(error) => world.note(error.to_string()),
+                    }
+                }
+            }
+            Code::Close => {
+                let value = world.name(k);
+                if let Some(generator) = value.as_generator() {
+                    let started = generator.next(heap);
+                    let closed = started.and_then(|_| generator.close(heap));
+                    if let Err(error) = closed {
+                        world.note(error.to_string());
+                    }
+                }
+            }
+            Code::Collect => self.collect(k),
+            Code::Freeze => heap.freeze(),
+            Code::Unfreeze => heap.unfreeze(),
+            Code::SaveAll => {
+                heap.set_debug(DebugFlags::SAVEALL);
+                self.collect(k);
+                heap.set_debug(DebugFlags::NONE);
+            }
+            Code::Forget => self.forget(),
+            Code::Lower => {
+                let first = world.raised.borrow_mut().pop_first();
+                if let Some((_, value)) = first {
+                    world.set_name(k, value);
+                }
+            }
+        }
+    }
+
+    fn collect(&self, generation: u8) {
+        let found = self.heap.collect(generation as usize);
+        let found = found.expect("a generation");
+        self.world.note(format!("={found}"));
+    }
+
+    fn place(&self, b: u8) -> &Gc<Str> {
+        &self.world.spelled.places[b as usize % 3]
+    }
+
+    fn place_of(&self, value: &Value, b: u8) -> &Gc<Str> {
+        &self.world.spelled.places[b as usize % Describer::places(value)]
+    }
+
+    fn make_dict(&self, k: u8, a: u8) {
+        let (heap, world) = (&self.heap, &self.world);
+        let dict = Dict::new(heap);
+        let marker = Value::small(world.fresh());
+        dict.insert(heap, Value::from(Str::intern(heap, "#")), marker);
+        let value = match flat(world.name(a)) {
+            value if value.is_none() => Value::from(&dict),
+            value => value,
+        };
+        dict.insert(heap, Value::from(self.place(0)), value);
+        world.set_name(k, Value::from(dict));
+    }
+
+    fn set(&self, instance: &Gc<Instance>, name: &Gc<Str>, value: Value) {
+        instance
+            .set_attr(&self.heap, name, value)
+            .expect("a place that the class has");
+    }
+
+    fn make_instance(&self, k: u8, a: u8, b: u8, c: u8) {
+        let world = &self.world;
+        let instance = Class::instantiate(&self.classes[b as usize % 6], &self.heap);
+        self.set(&instance, &world.spelled.m, Value::small(world.fresh()));
+        if b >= 3 {
+            self.set(&instance, &world.spelled.act, Value::small(i64::from(c)));
+        }
+        let value = world.name(a);
+        if !value.is_none() {
+            self.set(&instance, self.place(0), value);
+        }
+        world.set_name(k, Value::from(instance));
+    }
+
+    fn make_generator(&self, k: u8, a: u8, kind: u8) {
+        let m = self.world.fresh();
+        let generator = Generator::new(
+            &self.heap,
+            Body {
+                m,
+                v: self.world.name(a),
+                kind,
+                started: false,
+            },
+        );
+        self.generators
+            .borrow_mut()
+            .insert(Gc::address(&generator), m);
+        self.world.set_name(k, Value::from(generator));
+    }
+
+    fn store(&self, target: &Value, b: u8, value: Value) {
+        if let Some(list) = target.as_list() {
+            if list.len() > 1 {
+                list.set(1 + b as usize % (list.len() - 1), value);
+            }
+        } else if let Some(dict) = target.as_dict() {
+            if flat(value.clone()).is_none() {
+                return;
+            }
+            let old = dict.insert(&self.heap, Value::from(self.place(b)), value);
+            drop(old);
+        } else if let Some(callback) = as_callback(target) {
+            let old = callback.v.replace(value);
+            drop(old);
+        } else if let Some(instance) = target.as_instance() {
+            self.set(&instance, self.place_of(target, b), value);
+        }
+    }
+
+    fn delete(&self, target: &Value, b: u8) {
+        if target.as_list().is_some() {
+            self.store(target, b, Value::NONE);
+        } else if let Some(dict) = target.as_dict() {
+            drop(dict.remove(&Value::from(self.place(1 + b % 2))));
+        } else if as_callback(target).is_some() {
+            self.store(target, b, Value::NONE);
+        } else if let Some(instance) = target.as_instance() {
+            // Unset is an AttributeError, which Python's side does not ask for.
+            let _ = instance.del_attr(self.place_of(target, b));
+        }
+    }
+
+    fn take(&self, target: &Value, b: u8) -> Option<Value> {
+        if let Some(list) = target.as_list() {
+            (list.len() > 1).then(|| list.get(1 + b as usize % (list.len() - 1)))?
+        } else if let Some(tuple) = target.as_tuple() {
+            tuple.get(1 + b as usize % (tuple.len() - 1))
+        } else if let Some(dict) = target.as_dict() {
+            dict.get(&Value::from(self.place(b)))
+        } else if let Some(callback) = as_callback(target) {
+            Some(callback.v.borrow().clone())
+        } else {
+            target.as_instance()?.get_attr(self.place_of(target, b))
+        }
+    }
+
+    fn weak_to(&self, value: &Value) -> Option<WeakRef> {
+        if let Some(instance) = value.as_instance() {
+            Some(WeakRef::new(&*instance))
+        } else if let Some(generator) = value.as_generator() {
+            Some(WeakRef::new(&*generator))
+        } else {
+            Some(WeakRef::new(&as_callback(value)?))
+        }
+    }
+
+    fn watch(&self, k: u8, a: u8, b: u8, c: u8) {
+        let target = self.world.name(a);
+        let callback = as_callback(&target);
+        if target.as_instance().is_none() && callback.is_none() {
+            return;
+        }
+        let back = self.heap.alloc(Cb {
+            m: self.world.fresh(),
+            act: c,
+            v: RefCell::new(self.world.name(b)),
+            of: self.name_of(&target),
+            arg: b,
+        });
+        let weak = if let Some(instance) = target.as_instance() {
+            WeakRef::with_callback(&*instance, back)
+        } else if let Some(callback) = &callback {
+            WeakRef::with_callback(callback, back)
+        } else {
+            return;
+        };
+        drop((target, callback));
+        self.world.set_name(k, Value::from(weak));
+    }
+
+    /// Python's `op_forget`: in the order of the markers.
+    fn forget(&self) {
+        let mut garbage: Vec<((u8, i64), Value)> = self
+            .heap
+            .take_garbage()
+            .into_iter()
+            .map(Value::from)
+            .map(|value| (self.rank(&value), value))
+            .collect();
+        garbage.sort_by_key(|(rank, _)| *rank);
+        for (_, value) in garbage {
+            drop(value);
+        }
+    }
+
+    fn rank(&self, value: &Value) -> (u8, i64) {
+        if value.as_weakref().is_some() {
+            let referents = value.as_object().map(|object| self.heap.referents(&object));
+            let back = referents.unwrap_or_default().into_iter().next();
+            return (0, back.map_or(0, |back| self.name_of(&Value::from(back))));
+        }
+        (1, self.name_of(value))
+    }
+}

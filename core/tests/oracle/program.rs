@@ -1,0 +1,202 @@
+//! Generated programs and their text form: a head `P seed t0 t1 t2`, an
+//! operation `code k a b c` a line, a full stop.
+//!
+//! `k` is the name that an operation writes (or the generation), the others are
+//! names, places or what a finalizer does. Every operation is defined for every
+//! state, so that a shortened program is a program.
+
+use fastrand::Rng;
+
+/// Global names of a program.
+pub(crate) const NAMES: u8 = 12;
+
+/// One operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Op {
+    pub(crate) code: Code,
+    pub(crate) k: u8,
+    pub(crate) a: u8,
+    pub(crate) b: u8,
+    pub(crate) c: u8,
+}
+
+macro_rules! codes {
+    ($($name:ident $text:literal $weight:literal)+) => {
+        /// What an operation does; the interpreters say how.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Code { $($name),+ }
+
+        impl Code {
+            const WEIGHTED: &[(Code, &str, u32)] = &[$((Code::$name, $text, $weight)),+];
+        }
+    };
+}
+
+codes! {
+    List "list" 9
+    Tuple "tuple" 6
+    Dict "dict" 6
+    Instance "instance" 22
+    Generator "generator" 5
+    Store "store" 34
+    Delete "delete" 8
+    Take "take" 8
+    Append "append" 4
+    Pop "pop" 2
+    Copy "copy" 8
+    Drop "drop" 22
+    Weak "weak" 7
+    Watch "watch" 11
+    Deref "deref" 5
+    Send "send" 9
+    Close "close" 2
+    Collect "collect" 12
+    Freeze "freeze" 1
+    Unfreeze "unfreeze" 1
+    SaveAll "saveall" 1
+    Forget "forget" 2
+    Lower "lower" 6
+}
+
+impl Code {
+    pub(crate) fn text(self) -> &'static str {
+        Code::WEIGHTED
+            .iter()
+            .find(|(code, ..)| *code == self)
+            .map_or("?", |(_, text, _)| text)
+    }
+
+    fn of(text: &str) -> Option<Code> {
+        Code::WEIGHTED
+            .iter()
+            .find(|(_, known, _)| *known == text)
+            .map(|(code, ..)| *code)
+    }
+
+    fn any(rng: &mut Rng) -> Code {
+        let total: u32 = Code::WEIGHTED.iter().map(|(.., weight)| weight).sum();
+        let mut left = rng.u32(..total);
+        for (code, _, weight) in Code::WEIGHTED {
+            if left < *weight {
+                return *code;
+            }
+            left -= weight;
+        }
+        Code::Drop
+    }
+}
+
+/// A program with the thresholds that it runs under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    pub(crate) seed: u64,
+    pub(crate) thresholds: (usize, usize, usize),
+    pub(crate) ops: Vec<Op>,
+}
+
+impl Program {
+    /// The program of a seed, with `len` operations before its end.
+    pub(crate) fn generated(seed: u64, len: usize) -> Program {
+        let mut rng = Rng::with_seed(seed);
+        let freezes = rng.u8(..8) == 0;
+        // What a finalizer cuts off may die before or after its own finalizer
+        // resurrected it: the order of finalizers, which is a set, would show.
+        let cuts = rng.bool();
+        let thresholds = (rng.usize(2..40), rng.usize(1..5), rng.usize(1..5));
+        let mut ops: Vec<Op> = Vec::with_capacity(len + 40);
+        while ops.len() < len {
+            let op = Program::operation(&mut rng, cuts);
+            let wanted = match op.code {
+                Code::Freeze | Code::Unfreeze => freezes,
+                // A suspended generator that is finalized cuts, too.
+                Code::Generator => cuts,
+                _ => true,
+            };
+            if wanted {
+                ops.push(op);
+            }
+        }
+        ops.extend(Program::end(freezes));
+        Program {
+            seed,
+            thresholds,
+            ops,
+        }
+    }
+
+    fn operation(rng: &mut Rng, cuts: bool) -> Op {
+        let code = Code::any(rng);
+        let mut name = || rng.u8(..NAMES);
+        let (k, a, b, c) = (name(), name(), name(), name());
+        let (k, b, c) = match code {
+            Code::Collect | Code::SaveAll => (k % 3, b, c),
+            Code::Instance if cuts => (k, b % 6, [0, 2, 2, 4, 5, 7][rng.usize(..6)]),
+            Code::Instance => (k, b % 6, [0, 1, 3, 4, 5, 6, 7][rng.usize(..7)]),
+            Code::Watch => (k, b, [0, 0, 0, 0, 1, 2, 2, 3][rng.usize(..8)]),
+            Code::Generator => (k, u8::from(b == 0), c),
+            _ => (k, b, c),
+        };
+        Op { code, k, a, b, c }
+    }
+
+    /// Gives everything up, what finalizers raise included.
+    fn end(freezes: bool) -> Vec<Op> {
+        let op = |code, k| Op {
+            code,
+            k,
+            a: 0,
+            b: 0,
+            c: 0,
+        };
+        let mut ops: Vec<Op> = (0..NAMES).map(|name| op(Code::Drop, name)).collect();
+        if freezes {
+            ops.push(op(Code::Unfreeze, 0));
+        }
+        ops.push(op(Code::Collect, 2));
+        ops.push(op(Code::Forget, 0));
+        for name in 0..NAMES {
+            ops.extend([op(Code::Lower, name), op(Code::Drop, name)]);
+        }
+        ops.push(op(Code::Collect, 2));
+        ops
+    }
+
+    /// The text form.
+    pub(crate) fn text(&self) -> String {
+        let (young, middle, old) = self.thresholds;
+        let mut text = format!("P {} {young} {middle} {old}\n", self.seed);
+        for op in &self.ops {
+            let Op { code, k, a, b, c } = op;
+            text.push_str(&format!("{} {k} {a} {b} {c}\n", code.text()));
+        }
+        text.push_str(".\n");
+        text
+    }
+
+    /// Reads the text form; lines that begin with `#` are comments.
+    pub(crate) fn parse(text: &str) -> Option<Program> {
+        let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+        let head: Vec<&str> = lines.next()?.split(' ').collect();
+        let number = |at: usize| head.get(at)?.parse().ok();
+        let thresholds = (number(2)?, number(3)?, number(4)?);
+        let ops = lines
+            .take_while(|line| *line != ".")
+            .map(|line| {
+                let parts: Vec<&str> = line.split(' ').collect();
+                let byte = |at: usize| parts.get(at)?.parse().ok();
+                Some(Op {
+                    code: Code::of(parts.first()?)?,
+                    k: byte(1)?,
+                    a: byte(2)?,
+                    b: byte(3)?,
+                    c: byte(4)?,
+                })
+            })
+            .collect::<Option<Vec<Op>>>()?;
+        Some(Program {
+            seed: head.get(1)?.parse().ok()?,
+            thresholds,
+            ops,
+        })
+    }
+}
