@@ -49,6 +49,7 @@ pub use gc::weak::{Callback, Weak};
 pub use heap::Heap;
 pub use heap::builder::{HeapBuilder, Mode};
 pub use heap::errors::{AllocError, BadGeneration, HeapError};
+pub use heap::pauses::Pauses;
 pub use heap::records::{CollectionRecord, GenerationStats, Info, Memory, Phase};
 pub use heap::roots::Root;
 pub use heap::surface::{CallbackId, DebugFlags};

@@ -26,6 +26,9 @@ use crate::inspect::tracemalloc::Domain as Tracked;
 /// Objects a type may put into mixed pages before it gets pages of its own.
 const MIXED_LIMIT: u32 = 32;
 
+/// Arenas before a heap is large enough for huge pages.
+const SMALL_ARENAS: usize = 2;
+
 /// Room for one object: where its header goes, and the flags it must carry.
 pub(crate) struct Room {
     pub(crate) header: NonNull<Header>,
@@ -395,6 +398,10 @@ impl HeapCore {
             }
             entry.current = ptr::null();
             retire(current);
+            if entry.has_tables {
+                // A line of another table may name the page as well.
+                self.forget_object_pages();
+            }
         }
         let page = match unsafe_ref(entry.available) {
             Some(page) => {
@@ -441,10 +448,22 @@ impl HeapCore {
         }
     }
 
+    /// The fast path for buffers: the current page of the class, if it is known
+    /// and has a free block.
+    #[inline(always)]
+    pub(crate) fn take_cached_buffer(&self, class: usize) -> Option<NonNull<u8>> {
+        // SAFETY: null, or the current page of the class's pool.
+        let page = unsafe { self.buffer_pages[class].get().as_ref() }?;
+        pop(page).map(NonNull::cast)
+    }
+
     /// A raw block for a buffer of `class`.
     pub(crate) fn take_buffer_block(&self, class: usize) -> Result<NonNull<u8>, AllocError> {
         let pool = self.pools.borrow_mut().shared(PageKind::Buffers, class);
         let page = self.refill(pool)?;
+        if self.may_cache() {
+            self.buffer_pages[class].set(page);
+        }
         // SAFETY: `refill` returns a page with a free block.
         match pop(unsafe { &*page }) {
             Some(block) => Ok(block.cast()),
@@ -457,7 +476,8 @@ impl HeapCore {
     fn take_page_from_arena(&self) -> Option<NonNull<Page>> {
         let mut partial = self.partial_arenas.borrow_mut();
         if partial.is_empty() {
-            let arena = Arena::map(NonNull::from(self))?;
+            let huge = self.arenas.borrow().len() >= SMALL_ARENAS;
+            let arena = Arena::map(NonNull::from(self), huge)?;
             // SAFETY: just mapped.
             unsafe { arena.as_ref() }.listed.set(true);
             self.arenas.borrow_mut().push(arena);
@@ -537,7 +557,16 @@ impl HeapCore {
         }
     }
 
+    /// Sends every allocation to the slow path once.
     pub(crate) fn forget_cache(&self) {
+        self.forget_object_pages();
+        for page in &self.buffer_pages {
+            page.set(ptr::null());
+        }
+    }
+
+    /// Sends every allocation of an object to the slow path once.
+    pub(crate) fn forget_object_pages(&self) {
         for line in &self.cache {
             line.key.set(0);
         }

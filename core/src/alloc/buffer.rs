@@ -31,7 +31,19 @@ pub(crate) struct RawBuffer(NonNull<u8>);
 
 impl RawBuffer {
     /// At least `bytes` bytes, aligned to 16.
+    #[inline]
     pub(crate) fn take(core: &HeapCore, bytes: usize) -> Result<RawBuffer, AllocError> {
+        if bytes <= MAX_BLOCK
+            && let Some(block) = core.take_cached_buffer(class_of(bytes))
+        {
+            return Ok(RawBuffer(block));
+        }
+        RawBuffer::take_slow(core, bytes)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_slow(core: &HeapCore, bytes: usize) -> Result<RawBuffer, AllocError> {
         core.admit(bytes)?;
         if core.mode == Mode::Pages && bytes <= MAX_BLOCK && !core.tracer.is_on() {
             return core.take_buffer_block(class_of(bytes)).map(RawBuffer);

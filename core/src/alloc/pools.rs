@@ -41,6 +41,8 @@ pub(crate) struct Pool {
     pub(super) class: usize,
     pub(super) current: *const Page,
     pub(super) available: *const Page,
+    /// More than one table leads here.
+    pub(super) has_tables: bool,
     /// Objects taken so far, while the type still lives in mixed pages.
     pub(super) mixed_taken: u32,
 }
@@ -100,6 +102,7 @@ impl Pools {
             class,
             current: ptr::null(),
             available: ptr::null(),
+            has_tables: false,
             mixed_taken: 0,
         });
         (self.list.len() - 1) as u32
@@ -112,7 +115,10 @@ impl Pools {
         }
         let of_type = (info.type_id(), class);
         let pool = match self.by_type.get(&of_type) {
-            Some(&pool) => pool,
+            Some(&pool) => {
+                self.list[pool as usize].has_tables = true;
+                pool
+            }
             None => self.add(PageKind::Typed, Some(info), class),
         };
         self.by_type.insert(of_type, pool);

@@ -7,6 +7,7 @@ use super::Heap;
 use super::builder::{HeapBuilder, Mode};
 use super::debug_text::DebugSink;
 use super::errors::{AllocError, HeapError};
+use super::pauses::Histogram;
 use super::records::{GenerationStats, Records};
 use super::roots::RootTable;
 use super::surface::{DebugFlags, Hooks};
@@ -14,6 +15,7 @@ use crate::alloc::arena::{Arena, PAGE_BYTES, PAGES};
 use crate::alloc::page::{IN_SUSPECT, Page, PageKind, describe};
 use crate::alloc::pools::{self, CacheLine, Pools};
 use crate::alloc::prefix::Prefix;
+use crate::alloc::size_class::CLASSES;
 use crate::alloc::source::Quarantine;
 use crate::gc::handle::GcAny;
 use crate::gc::header::{Header, Mark};
@@ -41,6 +43,8 @@ pub(crate) struct HeapCore {
     pub(crate) mode: Mode,
     pub(crate) deferred: RefCell<Vec<NonNull<Header>>>,
     pub(crate) cache: [CacheLine; 256],
+    /// Current pages of buffers by size class; null where not known.
+    pub(crate) buffer_pages: [Cell<*const Page>; CLASSES],
 
     handles: Cell<usize>,
     /// Set while the last handle runs its collection.
@@ -79,6 +83,7 @@ pub(crate) struct HeapCore {
     pub(crate) promoted: Cell<usize>,
     pub(crate) stats: Cell<[GenerationStats; 3]>,
     pub(crate) records: RefCell<Records>,
+    pub(crate) pauses: RefCell<[Histogram; 3]>,
     pub(crate) hooks: Hooks,
     pub(crate) debug: Cell<DebugFlags>,
     pub(crate) debug_sink: RefCell<Option<DebugSink>>,
@@ -110,6 +115,7 @@ impl HeapCore {
             mode: settings.mode,
             deferred: RefCell::default(),
             cache: pools::empty_cache(),
+            buffer_pages: std::array::from_fn(|_| Cell::new(ptr::null())),
             handles: Cell::new(1),
             closing: Cell::new(false),
             pools: RefCell::new(Pools::new()),
@@ -137,6 +143,7 @@ impl HeapCore {
             promoted: Cell::new(0),
             stats: Cell::default(),
             records: RefCell::new(Records::new()),
+            pauses: RefCell::new(std::array::from_fn(|_| Histogram::new())),
             hooks: Hooks::default(),
             debug: Cell::default(),
             debug_sink: RefCell::default(),

@@ -12,6 +12,7 @@ pub(crate) mod core;
 pub(crate) mod debug_text;
 pub(crate) mod errors;
 mod malloc_stats;
+pub(crate) mod pauses;
 pub(crate) mod records;
 pub(crate) mod roots;
 pub(crate) mod surface;

@@ -143,6 +143,7 @@ unsafe impl Block for Tuple {
     const NAME: &'static str = "exuvia_core::object::Tuple";
     const DROPS: bool = true;
     const QUIET: bool = true;
+    const EDGES_ONLY: bool = true;
 
     #[inline]
     fn table() -> &'static TypeInfo {

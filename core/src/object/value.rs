@@ -431,6 +431,7 @@ impl Value {
 // SAFETY: a value owns at most one reference and visits it once.
 unsafe impl Trace for Value {
     const QUIET_DROP: bool = true;
+    const EDGES_ONLY: bool = true;
     fn __key_text(&self) -> Option<String> {
         let is_atom = self.is_immediate() || self.as_str().is_some();
         is_atom.then(|| format!("{self:?}"))

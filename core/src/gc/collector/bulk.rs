@@ -78,8 +78,9 @@ impl Release {
 
 /// Whether user code has no say in the end of any member of the trash.
 pub(super) fn may_free(core: &HeapCore, work: &Work) -> bool {
-    if core.debug.get().contains(DebugFlags::SAVEALL) {
-        return false;
+    let flags = core.debug.get();
+    if flags.contains(DebugFlags::SAVEALL) || flags.contains(DebugFlags::COLLECTABLE) {
+        return false; // Each member is kept, or told about.
     }
     let mut quiet = true;
     let mut look = |object: NonNull<Header>| {

@@ -175,6 +175,7 @@ impl HeapCore {
         stats[generation].collected += outcome.unreachable as u64;
         stats[generation].uncollectable += outcome.uncollectable as u64;
         self.stats.set(stats);
+        self.record_pause(generation, duration_ns, outcome.candidates);
         self.records.borrow_mut().push(CollectionRecord {
             generation,
             duration_ns,

@@ -25,7 +25,7 @@ impl HeapCore {
     /// path, which lists its page as young again.
     pub(super) fn promote(&self, generation: usize) {
         let older = (generation as u32 + 1).min(2);
-        self.forget_cache();
+        self.forget_object_pages();
         self.promotions.set(self.promotions.get() + 1);
         let mut promoted = 0;
         let mut middle = self.middle_pages.borrow_mut();

@@ -36,7 +36,7 @@ pub(crate) struct Whole<T>(PhantomData<T>);
 // SAFETY: the one value in the block is visited.
 unsafe impl<T: Trace> Traced for Whole<T> {
     const EDGES_ONLY: bool = T::EDGES_ONLY;
-    #[inline]
+    #[inline(always)]
     unsafe fn trace<V: Visitor>(header: *const Header, _: usize, visitor: &mut V) {
         // SAFETY: the caller passes the header of a live `GcBox<T>`.
         unsafe { GcBox::<T>::value(header) }.trace(visitor);

@@ -269,6 +269,7 @@ unsafe impl Block for Plain {
     const NAME: &'static str = "exuvia_core::object::Instance";
     const DROPS: bool = true;
     const QUIET: bool = true;
+    const EDGES_ONLY: bool = true;
 
     #[inline]
     fn table() -> &'static TypeInfo {
@@ -292,6 +293,7 @@ unsafe impl Block for Finalized {
     const NAME: &'static str = <Plain as Block>::NAME;
     const DROPS: bool = true;
     const QUIET: bool = true;
+    const EDGES_ONLY: bool = true;
 
     #[inline]
     fn table() -> &'static TypeInfo {
