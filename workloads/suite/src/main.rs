@@ -12,9 +12,18 @@ fn main() -> ExitCode {
             "a heap snapshot or an allocation trace through the heap",
             replay,
         )
+        .command(
+            "peers",
+            "this heap beside other managed heaps and CPython",
+            peers,
+        )
         .main()
 }
 
 fn replay(args: &[String]) -> ExitCode {
     exuvia_replay::command(args.iter().map(Into::into))
+}
+
+fn peers(args: &[String]) -> ExitCode {
+    exuvia_peers::command(args)
 }
