@@ -61,6 +61,7 @@ impl Leak {
             // Honest work beside the leak: garbage by count and by cycle.
             let ring = lost(heap);
             *ring.next.borrow_mut() = Some(ring.clone());
+            drop(ring);
             if now {
                 leak(heap, iteration);
             }
@@ -311,6 +312,8 @@ pub(crate) const LEAKS: [Leak; 18] = [
         edge: "",
         make: |_| {
             Box::new(|heap, _| {
+                // Freezing keeps other garbage too.
+                heap.collect_all();
                 let ring = lost(heap);
                 *ring.next.borrow_mut() = Some(ring.clone());
                 drop(ring);
@@ -324,6 +327,7 @@ pub(crate) const LEAKS: [Leak; 18] = [
         edge: "",
         make: |_| {
             Box::new(|heap, _| {
+                heap.collect_all();
                 let pair = [lost(heap), lost(heap)];
                 *pair[0].next.borrow_mut() = Some(pair[1].clone());
                 *pair[1].next.borrow_mut() = Some(pair[0].clone());
