@@ -371,6 +371,14 @@ pub(crate) struct LeaksArgs {
     /// Prints JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Other formats to write beside the record; several separated by commas.
+    #[arg(
+        long = "format",
+        value_name = "FORMAT",
+        value_delimiter = ',',
+        value_enum
+    )]
+    pub(crate) formats: Vec<FormatArg>,
 }
 
 /// Arguments of `init`.

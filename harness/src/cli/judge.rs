@@ -404,7 +404,7 @@ fn load(file: &Path) -> anyhow::Result<Record> {
     Record::load(file).map_err(|error| UsageError::Other(error.to_string()).into())
 }
 
-fn config(place: &Place) -> anyhow::Result<Config> {
+pub(super) fn config(place: &Place) -> anyhow::Result<Config> {
     let file = place.config();
     if !file.is_file() {
         return Ok(Config::default());

@@ -1,9 +1,13 @@
 //! `leaks`: the detector alone, every finding in full.
 
+use exuvia_reports::compare::compare;
+use exuvia_reports::gate::GateOptions;
+use exuvia_reports::output::write_format;
 use exuvia_reports::record::{Depth, LeakFinding, LeakVerdict, Record};
 use serde_json::{Value, json};
 
 use super::args::LeaksArgs;
+use super::judge::config;
 use super::place::Place;
 use super::{Program, Status, measure};
 use crate::Suite;
@@ -35,6 +39,13 @@ pub(crate) fn leaks(
         .map_or_else(|| place.out(None).join("leaks"), |out| place.given(out));
     let record = measure::record(program, suite, place, selection, &out)?;
     record.save(&out.join("run.json"))?;
+    if !args.formats.is_empty() {
+        let judged = compare(None, &record, &config(place)?, &GateOptions::default());
+        for format in &args.formats {
+            let file = write_format(&out, (*format).into(), &record, &judged)?;
+            eprintln!("wrote {}", place.shown(&file));
+        }
+    }
     if args.json {
         println!(
             "{}",
