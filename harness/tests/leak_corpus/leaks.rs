@@ -37,14 +37,16 @@ impl Rate {
     }
 }
 
+/// Leaks once; the iteration makes keys unique.
+type Leaker = Box<dyn FnMut(&Heap, u64)>;
+
 /// A leaking program: what it is called, what it is, and what holds the lost objects.
 pub(crate) struct Leak {
     pub(crate) name: &'static str,
     pub(crate) class: LeakClass,
     /// A part of the holder path that must be named; empty where nobody holds them.
     pub(crate) edge: &'static str,
-    /// Leaks once.
-    make: fn(&Heap) -> Box<dyn FnMut(&Heap, u64)>,
+    make: fn(&Heap) -> Leaker,
 }
 
 impl Leak {

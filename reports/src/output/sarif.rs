@@ -48,11 +48,12 @@ fn result(leak: &LeakFinding) -> Value {
         leak.reason.as_deref(),
         leak.holder.as_deref().map(|_| "held by:"),
         leak.holder.as_deref(),
-    ] {
-        if let Some(part) = part {
-            text.push(' ');
-            text.push_str(part);
-        }
+    ]
+    .into_iter()
+    .flatten()
+    {
+        text.push(' ');
+        text.push_str(part);
     }
     let (file, line) = place(leak.site.as_deref());
     let fingerprint = leak
