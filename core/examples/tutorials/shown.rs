@@ -5,10 +5,13 @@ use std::fmt::Write as _;
 use exuvia_core::object::{Class, List, Str, Value, WeakRef, is_tracked, ref_count};
 use exuvia_core::{Gc, Heap};
 
+/// A title, and what writes the example's output.
+type Example = (&'static str, fn(&mut String));
+
 /// All examples, in the order of the tutorials.
 pub(crate) fn everything() -> String {
     let mut out = String::new();
-    let examples: [(&str, fn(&mut String)); 10] = [
+    let examples: [Example; 10] = [
         ("identity of shared objects", identity),
         ("reference counts", counts),
         ("is_tracked, and a death by count", tracked),
