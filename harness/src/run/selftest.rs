@@ -73,25 +73,26 @@ fn measured(
     instrument: Instrument,
     cases: &[(CaseId, Option<Inject>)],
 ) -> anyhow::Result<Vec<Option<ChildReport>>> {
-    let mut reports = Vec::new();
-    for (case, inject) in cases {
-        let mut runner = Runner::new(setup, plan)?;
-        runner.inject = *inject;
-        let case = std::slice::from_ref(case);
-        let answers = match instrument {
-            Instrument::Instructions => runner.count_all(instrument, case),
-            _ => runner.side_by_side(instrument, case),
-        };
-        runner.progress.finish();
-        reports.push(
-            answers
-                .into_iter()
-                .next()
-                .and_then(|(_, _, answer)| answer.ok())
-                .map(|report| *report),
-        );
+    let mut runner = Runner::new(setup, plan)?;
+    let measure = |runner: &Runner<'_>, cases: &[CaseId]| match instrument {
+        Instrument::Instructions => runner.count_all(instrument, cases),
+        _ => runner.side_by_side(instrument, cases),
+    };
+    let mut answers = Vec::new();
+    // neighbours with the same addition are measured together
+    for group in cases.chunk_by(|a, b| a.1 == b.1) {
+        runner.inject = group[0].1;
+        let ids: Vec<CaseId> = group.iter().map(|(case, _)| case.clone()).collect();
+        answers.extend(measure(&runner, &ids));
     }
-    Ok(reports)
+    runner.progress.finish();
+    let report = |(case, _): &(CaseId, Option<Inject>)| {
+        let answer = answers.iter().find(|(of, _, _)| of == case);
+        answer
+            .and_then(|(_, _, answer)| answer.as_ref().ok())
+            .map(|report| (**report).clone())
+    };
+    Ok(cases.iter().map(report).collect())
 }
 
 fn value(report: Option<&ChildReport>, metric: &str) -> Option<f64> {
