@@ -108,7 +108,8 @@ impl<'a> Pairing<'a> {
                 .measurements
                 .iter()
                 .any(|m| m.measured().is_some())
-                || !self.head.leaks.is_empty(),
+                || !self.head.leaks.is_empty()
+                || !self.head.pairs.is_empty(),
             leaks_judged: !self.head.leaks.is_empty(),
         }
     }
