@@ -40,6 +40,12 @@ const SITE_EVENTS: f64 = 32.0;
 /// Iterations spent on that at most.
 const MAX_SITE_ITERATIONS: f64 = 16_384.0;
 
+/// The share of the budget that this may take on top of it.
+const SITE_SHARE: f64 = 0.25;
+
+/// How much slower an iteration is at worst while its allocations are traced.
+const SITE_SLOWDOWN: u128 = 16;
+
 /// Places of plain code that are named at most.
 const SITES_NAMED: usize = 3;
 
@@ -227,7 +233,7 @@ impl LeakCheck {
         let mut report = run.report(growth, subject, start);
         report.over_budget = self.heap_budget.exceeded(&report, subject);
         if self.sites {
-            run.name_sites(&mut report, subject);
+            run.name_sites(&mut report, subject, self.budget.mul_f64(SITE_SHARE));
         }
         report
     }
@@ -380,7 +386,7 @@ impl Run {
     }
 
     /// Runs some more iterations to see where what leaks is allocated.
-    fn name_sites(&self, report: &mut LeakReport, subject: &mut dyn Subject) {
+    fn name_sites(&self, report: &mut LeakReport, subject: &mut dyn Subject, time: Duration) {
         let nameless = report
             .findings
             .iter()
@@ -391,8 +397,10 @@ impl Run {
         let wanted = (SITE_EVENTS / slowest)
             .ceil()
             .clamp(1.0, MAX_SITE_ITERATIONS);
+        let slowed = self.pace.as_nanos().max(1) * SITE_SLOWDOWN;
+        let fits = u64::try_from(time.as_nanos() / slowed).unwrap_or(u64::MAX);
         // In range and whole, by the clamp.
-        let iterations = wanted as u64;
+        let iterations = (wanted as u64).min(fits).max(1);
         for plain in subject.sites_of(iterations).iter().take(SITES_NAMED) {
             super::report::name_plain_site(report, plain);
         }
