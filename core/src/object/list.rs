@@ -155,7 +155,22 @@ impl List {
 
     #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn set_capacity(&self, heap: &Heap, capacity: usize) -> Result<(), AllocError> {
+        if heap.core().tracer.is_on() {
+            return self.set_capacity_traced(heap, capacity);
+        }
+        self.set_capacity_on_behalf(heap, capacity)
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
+    fn set_capacity_traced(&self, heap: &Heap, capacity: usize) -> Result<(), AllocError> {
         let _behalf = heap.core().tracer.on_behalf();
+        self.set_capacity_on_behalf(heap, capacity)
+    }
+
+    #[inline]
+    fn set_capacity_on_behalf(&self, heap: &Heap, capacity: usize) -> Result<(), AllocError> {
         // SAFETY: short section: buffers move, no value is touched.
         unsafe { self.items.enter(|items| items.resize(heap, capacity)) }
     }

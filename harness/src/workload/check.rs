@@ -44,6 +44,29 @@ impl Suite {
             .collect()
     }
 
+    /// What a workload crate's test proves of its registration: every
+    /// declaration is sound, every case returns its checksum run after run, and
+    /// a run that does nothing does not.
+    ///
+    /// # Panics
+    /// With everything that does not hold.
+    pub fn assert_checked(register: impl Fn(&mut Suite)) {
+        let fresh = || {
+            let mut suite = Suite::new();
+            register(&mut suite);
+            suite
+        };
+        let errors = fresh().errors();
+        assert!(errors.is_empty(), "unsound declarations: {errors:#?}");
+        let wrong = fresh().check();
+        assert!(wrong.is_empty(), "wrong checksums: {wrong:#?}");
+        let mut emptied = fresh();
+        emptied.empty_runs();
+        let (noticed, cases) = (emptied.check().len(), emptied.checked_cases());
+        assert!(cases > 0, "no workload is registered");
+        assert_eq!(noticed, cases, "cases whose emptied run passes");
+    }
+
     /// Replaces every run by one that does nothing and returns 0: a later [`Suite::check`] must then name every case.
     pub fn empty_runs(&mut self) -> &mut Self {
         let variants = self

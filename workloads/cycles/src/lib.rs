@@ -3,6 +3,7 @@
 //! - `pairs`, `rings`, `complete`, `self_list`: shapes of cyclic garbage, from one object to everything with everything;
 //! - `linked`, `tree`: structures that need a way back, by a strong link (a cycle) or a weak one (none);
 //! - `schedule`: the same garbage under different collection schedules;
+//! - `closures`: functions and bound methods in cycles with what they belong to;
 //! - `finalizers`: finalizers that run inside a cycle, and one that resurrects it;
 //! - `links`: the links that all of these are made of; `scene`: what one run starts with, and what it must leave behind.
 //!
@@ -10,6 +11,7 @@
 //! the heap still holds at the end: a run that builds nothing, reads nothing or frees nothing returns something else.
 #![forbid(unsafe_code)]
 
+mod closures;
 mod complete;
 mod finalizers;
 mod linked;
@@ -34,5 +36,7 @@ pub fn register(suite: &mut Suite) {
         .workload("cycles/tree", tree::tree)
         .workload("cycles/complete_graph", complete::complete_graph)
         .workload("cycles/schedule", schedule::schedule)
-        .workload("cycles/finalizers", finalizers::finalizers);
+        .workload("cycles/finalizers", finalizers::finalizers)
+        .workload("cycles/closures", closures::closures)
+        .workload("cycles/methods", closures::methods);
 }

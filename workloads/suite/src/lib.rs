@@ -9,6 +9,9 @@ pub fn register(suite: &mut Suite) {
     exuvia_cycles::register(suite);
     exuvia_instances::register(suite);
     exuvia_generators::register(suite);
+    exuvia_strings::register(suite);
+    exuvia_weakrefs::register(suite);
+    exuvia_buffers::register(suite);
     exuvia_replay::register(suite);
 }
 

@@ -82,6 +82,9 @@ pub(super) fn may_free(core: &HeapCore, work: &Work) -> bool {
     if flags.contains(DebugFlags::SAVEALL) || flags.contains(DebugFlags::COLLECTABLE) {
         return false; // Each member is kept, or told about.
     }
+    if core.tracer.is_on() {
+        return false; // Each free is recorded.
+    }
     let mut quiet = true;
     let mut look = |object: NonNull<Header>| {
         // SAFETY: enumerated objects are live.
