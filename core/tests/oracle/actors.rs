@@ -135,6 +135,8 @@ fn finalize(this: &Gc<Instance>) {
         }
         3 => world.raise(m, this.get_attr(v).unwrap_or(Value::NONE)),
         4 => world.note(format!("r{m}:{}", heap.collect_all())),
+        // Replacing what `w` holds would cut: see `Program::generated`.
+        5 | 6 if this.get_attr(w).is_some_and(|held| !held.is_none()) => {}
         5 => {
             let weak = Value::from(WeakRef::new(this));
             this.set_attr(&heap, w, weak).expect("every class has w");

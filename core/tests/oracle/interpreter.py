@@ -61,6 +61,8 @@ def finalize(self):
         raised[m] = getattr(self, "v", None)
     elif act == 4:
         log.append("r%d:%d" % (m, gc.collect()))
+    elif act in (5, 6) and getattr(self, "w", None) is not None:
+        pass  # Replacing what `w` holds would cut: see `Program::generated`.
     elif act == 5:
         self.w = weakref.ref(self)
     elif act == 6:
