@@ -254,7 +254,9 @@ impl LeakCheck {
 fn calibrate(subject: &mut dyn Subject) -> Duration {
     let start = Instant::now();
     let mut times = Vec::new();
-    while times.len() < CALIBRATION_ITERATIONS && start.elapsed() < CALIBRATION {
+    while times.is_empty()
+        || (times.len() < CALIBRATION_ITERATIONS && start.elapsed() < CALIBRATION)
+    {
         let before = Instant::now();
         subject.iterate();
         times.push(before.elapsed());
