@@ -92,7 +92,7 @@ fn a_server_keeps_the_same_promises() {
     promises(&mut *history::open(&url).expect("a server"));
 }
 
-/// 200 runs of 5,000 numbers. Slow to fill: `scripts/gate-evaluation` runs it.
+/// 200 runs of 5,000 numbers. Slow to fill: run with `--features history -- --ignored`.
 #[test]
 #[ignore = "fills a million rows"]
 fn a_million_measurements_are_listed_within_a_second() {
