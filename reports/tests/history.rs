@@ -15,7 +15,7 @@ fn run_at(created: u64, change: f64) -> Record {
         .iter_mut()
         .filter(|m| m.metric == "instructions/ir")
     {
-        row.value = row.value.map(|v| v + change);
+        row.value = row.value.map(|v| v * (1.0 + change));
     }
     record
 }
@@ -24,7 +24,7 @@ fn promises(store: &mut dyn Store) {
     for day in 0..12_u64 {
         let record = run_at(
             1_700_000_000 + day * 86_400,
-            if day < 6 { 0.0 } else { 1_000.0 },
+            if day < 6 { 0.0 } else { 0.05 },
         );
         assert!(history::append(store, &record).expect("appended"));
         assert!(
