@@ -242,10 +242,17 @@ impl LeakCheck {
     fn plan(&self, pace: Duration) -> Plan {
         let fits = self.budget.mul_f64(PLANNED_SHARE).as_nanos() / pace.as_nanos().max(1);
         let fits = u64::try_from(fits).unwrap_or(u64::MAX);
+        let plan = Plan::of(self.iterations.min(fits));
+        // What grows slows its code down: where fewer iterations may convict, all blocks must fit into a quarter of them.
+        let slowing = if self.at_least < self.iterations {
+            4
+        } else {
+            1
+        };
         Plan {
+            first_block: (plan.first_block / slowing).max(1),
             wanted: self.iterations,
             at_least: self.at_least,
-            ..Plan::of(self.iterations.min(fits))
         }
     }
 }
