@@ -8,6 +8,7 @@
 
 mod alloc_object;
 pub(crate) mod builder;
+pub(crate) mod clock;
 pub(crate) mod core;
 pub(crate) mod debug_text;
 pub(crate) mod errors;

@@ -25,11 +25,11 @@ pub(crate) mod work;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
-use std::time::Instant;
 
 use super::death::message_of;
 use super::header::{CLEAN, Header, Mark};
 use crate::alloc::page::describe;
+use crate::heap::clock::now_ns;
 use crate::heap::core::HeapCore;
 use crate::heap::errors::HeapError;
 use crate::heap::records::{CollectionRecord, Info, Phase};
@@ -55,9 +55,9 @@ impl HeapCore {
         }
         self.call_hooks(Phase::Start, Info::start(generation));
         self.tell_start(generation);
-        let start = Instant::now();
+        let start = now_ns();
         let outcome = self.collect_generation(generation);
-        let duration_ns = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let duration_ns = now_ns().wrapping_sub(start);
         self.remember(generation, &outcome, duration_ns);
         self.tell_stop(&outcome, duration_ns);
         // Still inside: a callback that collects must not call itself back.
