@@ -145,7 +145,7 @@ impl<T: Trace> Gc<T> {
 
     /// Whether the finalizer was called already.
     pub fn is_finalized(this: &Self) -> bool {
-        this.header_ref().has(FINALIZED)
+        is_finalized(this.header_ref())
     }
 
     /// Makes the object immortal: its count never moves again, it is never
@@ -350,8 +350,14 @@ impl GcAny {
 
     /// Whether the finalizer was called already.
     pub fn is_finalized(&self) -> bool {
-        self.header_ref().has(FINALIZED)
+        is_finalized(self.header_ref())
     }
+}
+
+/// The bit has another meaning in types without a finalizer.
+fn is_finalized(header: &Header) -> bool {
+    // SAFETY: invariant *counted*: the caller's object is live.
+    header.has(FINALIZED) && unsafe { describe(header) }.0.finalize.is_some()
 }
 
 impl Clone for GcAny {

@@ -13,6 +13,7 @@
 //! | `IMMORTAL` | `make_immortal`, a saturated count | sticky |
 //! | generation | allocation (0), promotion at the end of a collection, freeze | |
 //! | `FINALIZED` | before the one call of a finalizer | sticky |
+//! | `UNEXAMINED` | freezing, in types that may be untracked | until a collection untracks or passes |
 //! | `HAS_WEAK` | creation and clearing of weak references | |
 //! | `UNTRACKED` | allocation of leaf types; untracking of tuples and dicts | |
 //! | `PREFIXED` | allocation: type and heap stand in front of the header | never changes |
@@ -42,6 +43,10 @@ pub(crate) const GENERATION_MASK: u32 = 0b11;
 /// The generation number of frozen objects: above every collected one.
 pub(crate) const FROZEN: u32 = 3;
 pub(crate) const FINALIZED: u32 = 1 << 2;
+/// The same bit where it has no other meaning, in objects of types that
+/// collections untrack and that have no finalizer: frozen and perhaps unfrozen
+/// since, and not looked at by a collection that would have untracked it.
+pub(crate) const UNEXAMINED: u32 = FINALIZED;
 pub(crate) const HAS_WEAK: u32 = 1 << 3;
 pub(crate) const UNTRACKED: u32 = 1 << 4;
 pub(crate) const PREFIXED: u32 = 1 << 5;

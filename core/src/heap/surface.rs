@@ -9,7 +9,7 @@ use super::Heap;
 use super::core::HeapCore;
 use super::errors::{BadGeneration, HeapError};
 use super::records::{GenerationStats, Info, Phase};
-use crate::gc::collector::promote::{generation_of, untracks_by_now};
+use crate::gc::collector::promote::{generation_of, settle_tracking, untracks_by_now};
 use crate::gc::death::guarded;
 use crate::gc::handle::{Gc, GcAny};
 use crate::gc::header::{FROZEN, Header, UNTRACKED};
@@ -273,9 +273,9 @@ impl HeapCore {
             // SAFETY: as above.
             let now = unsafe { generation_of(header) };
             if let Some(generation) = choose(now) {
-                // SAFETY: as above.
-                if generation == FROZEN && unsafe { untracks_by_now(header) } {
-                    header.set(UNTRACKED);
+                if generation == FROZEN {
+                    // SAFETY: as above, and it is not frozen yet.
+                    unsafe { settle_tracking(header) };
                 }
                 self.change_generation(object, generation);
             }

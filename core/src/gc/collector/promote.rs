@@ -7,7 +7,8 @@
 
 use std::ptr::NonNull;
 
-use super::super::header::{FROZEN, GENERATION_MASK, Header, PREFIXED, UNTRACKED};
+use super::super::header::{FROZEN, GENERATION_MASK, Header, PREFIXED, UNEXAMINED, UNTRACKED};
+use super::super::type_info::TypeInfo;
 use super::super::weak::is_key;
 use super::visitors::each_edge;
 use crate::alloc::arena::page_of;
@@ -145,16 +146,21 @@ pub(super) unsafe fn untrack_survivor(object: NonNull<Header>, generation: usize
         let (info, _) = describe(object.as_ptr());
         if let Some(least) = info.untracks_in
             && least as usize <= generation
-            && holds_nothing_tracked(object.as_ptr())
         {
-            object.as_ref().set(UNTRACKED);
+            if notes_examination(info) {
+                object.as_ref().clear(UNEXAMINED);
+            }
+            if holds_nothing_tracked(object.as_ptr()) {
+                object.as_ref().set(UNTRACKED);
+            }
         }
     }
 }
 
 /// Whether an object that skipped examination would be untracked by now: a
 /// tuple that survived a collection, or a dict that reached the oldest
-/// generation, and holds nothing tracked.
+/// generation, and holds nothing tracked. Not one that reached it by `freeze`
+/// and `unfreeze`, until the next collection of it.
 ///
 /// # Safety
 /// 1. `header` belongs to a live object.
@@ -162,13 +168,34 @@ pub(crate) unsafe fn untracks_by_now(header: *const Header) -> bool {
     // SAFETY: duty 1.
     unsafe {
         let generation = generation_of(header);
-        generation > 0
-            && generation != FROZEN
-            && describe(header)
-                .0
-                .untracks_in
-                .is_some_and(|least| generation >= least)
+        if generation == 0 || generation == FROZEN {
+            return false;
+        }
+        let (info, _) = describe(header);
+        info.untracks_in.is_some_and(|least| generation >= least)
+            && !(notes_examination(info) && (*header).has(UNEXAMINED))
             && holds_nothing_tracked(header)
+    }
+}
+
+/// Whether `UNEXAMINED` means anything in objects of this type.
+fn notes_examination(info: &TypeInfo) -> bool {
+    info.untracks_in.is_some() && info.finalize.is_none()
+}
+
+/// Settles whether an object that is about to be frozen is untracked, since its
+/// generation will no longer tell.
+///
+/// # Safety
+/// 1. `header` belongs to a live object that is not frozen.
+pub(crate) unsafe fn settle_tracking(header: &Header) {
+    // SAFETY: duty 1.
+    unsafe {
+        if untracks_by_now(header) {
+            header.set(UNTRACKED);
+        } else if !header.has(UNTRACKED) && notes_examination(describe(header).0) {
+            header.set(UNEXAMINED);
+        }
     }
 }
 
