@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::snapshot::Snapshot;
-use crate::text::Limits;
+use crate::snapshot::{Labels, Snapshot};
+use crate::text::{Limits, Text};
 use crate::trace::Trace;
 
 /// An embedded heap snapshot.
@@ -93,6 +93,19 @@ impl Cut {
     pub fn snapshot(&self) -> Snapshot {
         match Snapshot::from_bytes(self.name, self.stored, Limits::default()) {
             Ok(snapshot) => snapshot,
+            Err(error) => panic!("embedded data: {error}"),
+        }
+    }
+
+    /// Reads the snapshot with its names.
+    ///
+    /// # Panics
+    /// If the embedded file is broken, which a test of this crate excludes.
+    pub fn labelled(&self) -> (Snapshot, Labels) {
+        let read = Text::from_bytes(self.name, self.stored, Limits::default())
+            .and_then(|mut text| Snapshot::read_labelled(&mut text));
+        match read {
+            Ok(read) => read,
             Err(error) => panic!("embedded data: {error}"),
         }
     }

@@ -13,6 +13,11 @@ fn main() -> ExitCode {
             replay,
         )
         .command(
+            "inspect",
+            "what is alive in a heap snapshot, and what holds it",
+            inspect,
+        )
+        .command(
             "peers",
             "this heap beside other managed heaps and CPython",
             peers,
@@ -22,6 +27,10 @@ fn main() -> ExitCode {
 
 fn replay(args: &[String]) -> ExitCode {
     exuvia_replay::command(args.iter().map(Into::into))
+}
+
+fn inspect(args: &[String]) -> ExitCode {
+    exuvia_replay::inspect_command(args.iter().map(Into::into))
 }
 
 fn peers(args: &[String]) -> ExitCode {

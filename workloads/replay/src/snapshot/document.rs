@@ -9,17 +9,25 @@ use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::Snapshot;
+use super::labels::Labels;
 use super::meta::{Header, Layout};
 use super::table::Tables;
 use crate::fault::{Fault, ReadError};
 use crate::text::{Cursor, Text};
 
+/// What comes of a file: the graph, and its labels when they were asked for.
+type Read = (Snapshot, Option<Labels>);
+
 /// Reads the one object of a snapshot file.
-pub(super) fn read(text: &mut Text<'_>) -> Result<Snapshot, ReadError> {
+pub(super) fn read(text: &mut Text<'_>, keep_labels: bool) -> Result<Read, ReadError> {
     let cursor = text.cursor();
     let mut json = serde_json::Deserializer::from_reader(&mut *text);
+    let document = Document {
+        cursor: &cursor,
+        keep_labels,
+    };
     let outcome = json
-        .deserialize_map(Document { cursor: &cursor })
+        .deserialize_map(document)
         .and_then(|snapshot| json.end().map(|()| snapshot));
     drop(json);
     outcome.map_err(|error| text.error(Fault::Json(error.to_string())))
@@ -31,21 +39,22 @@ enum Stage {
     Header(Layout),
     Nodes(Tables),
     Edges(Tables),
-    Complete(Snapshot),
+    Complete(Read),
 }
 
 struct Document<'c> {
     cursor: &'c Cursor,
+    keep_labels: bool,
 }
 
 impl<'de> Visitor<'de> for Document<'_> {
-    type Value = Snapshot;
+    type Value = Read;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the object of a heap snapshot")
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Snapshot, M::Error> {
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Read, M::Error> {
         let mut stage = Stage::Start;
         while let Some(key) = map.next_key::<String>()? {
             let at = self.cursor.at();
@@ -65,7 +74,7 @@ impl<'de> Visitor<'de> for Document<'_> {
             };
         }
         let missing = match stage {
-            Stage::Complete(snapshot) => return Ok(snapshot),
+            Stage::Complete(read) => return Ok(read),
             Stage::Start => "snapshot",
             Stage::Header(_) => "nodes",
             Stage::Nodes(_) => "edges",
@@ -87,7 +96,7 @@ impl Document<'_> {
         map: &mut M,
         layout: Layout,
     ) -> Result<Stage, M::Error> {
-        let mut tables = Tables::new(layout);
+        let mut tables = Tables::new(layout, self.keep_labels);
         let cursor = self.cursor;
         map.next_value_seed(Numbers {
             cursor,
@@ -114,13 +123,15 @@ impl Document<'_> {
     fn read_strings<'de, M: MapAccess<'de>>(
         &self,
         map: &mut M,
-        tables: Tables,
+        mut tables: Tables,
     ) -> Result<Stage, M::Error> {
-        let strings = map.next_value_seed(CountStrings)?;
+        let strings = map.next_value_seed(Strings {
+            kept: tables.strings(),
+        })?;
         tables
             .finish_strings(strings)
             .map_err(|(at, fault)| self.fail(at, fault))?;
-        Ok(Stage::Complete(tables.into_snapshot()))
+        Ok(Stage::Complete(tables.into_read()))
     }
 
     fn check<E: Error>(&self, result: Result<(), Fault>) -> Result<(), E> {
@@ -192,10 +203,12 @@ impl<'de> DeserializeSeed<'de> for Number<'_> {
     }
 }
 
-/// The length of an array that must hold strings only.
-struct CountStrings;
+/// The length of an array that must hold strings only, which are kept where there is a place for them.
+struct Strings<'a> {
+    kept: Option<&'a mut Vec<Box<str>>>,
+}
 
-impl<'de> DeserializeSeed<'de> for CountStrings {
+impl<'de> DeserializeSeed<'de> for Strings<'_> {
     type Value = u64;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<u64, D::Error> {
@@ -203,26 +216,29 @@ impl<'de> DeserializeSeed<'de> for CountStrings {
     }
 }
 
-impl<'de> Visitor<'de> for CountStrings {
+impl<'de> Visitor<'de> for Strings<'_> {
     type Value = u64;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array of strings")
     }
 
-    fn visit_seq<S: SeqAccess<'de>>(self, mut array: S) -> Result<u64, S::Error> {
+    fn visit_seq<S: SeqAccess<'de>>(mut self, mut array: S) -> Result<u64, S::Error> {
         let mut count = 0;
-        while array.next_element_seed(AnyString)?.is_some() {
+        while array
+            .next_element_seed(OneString(self.kept.as_deref_mut()))?
+            .is_some()
+        {
             count += 1;
         }
         Ok(count)
     }
 }
 
-/// A string that is looked at and dropped.
-struct AnyString;
+/// A string that is kept where there is a place for it, or looked at and dropped.
+struct OneString<'a>(Option<&'a mut Vec<Box<str>>>);
 
-impl<'de> DeserializeSeed<'de> for AnyString {
+impl<'de> DeserializeSeed<'de> for OneString<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -230,14 +246,17 @@ impl<'de> DeserializeSeed<'de> for AnyString {
     }
 }
 
-impl Visitor<'_> for AnyString {
+impl Visitor<'_> for OneString<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string")
     }
 
-    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        if let Some(kept) = self.0 {
+            kept.push(text.into());
+        }
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::labels::EdgeKind;
 use crate::fault::Fault;
 
 /// The object under the key `snapshot`.
@@ -122,15 +123,15 @@ pub(super) enum EdgeField {
 #[derive(Clone, Copy)]
 pub(super) struct EdgeType {
     pub(super) weak: bool,
-    /// `name_or_index` is an index into `strings` (otherwise a plain number).
-    pub(super) named: bool,
+    pub(super) kind: EdgeKind,
 }
 
 /// The layout of both arrays.
 pub(super) struct Layout {
     pub(super) node_fields: Vec<NodeField>,
     pub(super) edge_fields: Vec<EdgeField>,
-    pub(super) node_types: u64,
+    /// The kinds of nodes by name.
+    pub(super) node_types: Vec<String>,
     pub(super) edge_types: Vec<EdgeType>,
     pub(super) node_count: u64,
     pub(super) edge_count: u64,
@@ -146,7 +147,7 @@ impl Layout {
         let layout = Layout {
             node_fields: node_fields.into_iter().map(node_field).collect(),
             edge_fields: edge_fields.into_iter().map(edge_field).collect(),
-            node_types: node_types.len() as u64,
+            node_types: node_types.to_vec(),
             edge_types: edge_types.iter().map(|name| edge_type(name)).collect(),
             node_count: header.node_count,
             edge_count: header.edge_count,
@@ -227,6 +228,6 @@ fn edge_field(role: Option<usize>) -> EdgeField {
 fn edge_type(name: &str) -> EdgeType {
     EdgeType {
         weak: name == "weak",
-        named: !matches!(name, "element" | "hidden"),
+        kind: EdgeKind::of(name),
     }
 }

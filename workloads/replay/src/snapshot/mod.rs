@@ -5,16 +5,19 @@
 //! Start with [`Snapshot`].
 //!
 //! Invariants of a [`Snapshot`] that was read: node 0 is the root; every edge's target is a node; the edges of
-//! node k follow those of node k-1 and every edge belongs to one node. Names and strings are checked but not kept.
+//! node k follow those of node k-1 and every edge belongs to one node. Names and strings are checked, and kept
+//! only where `labels` were asked for.
 //!
 //! Memory: 12 bytes a node and 5 an edge, plus 16 a node for ids while reading. The shortest node takes 10
 //! bytes of text and the shortest edge 6, so the tables stay below six times the text, growth of vectors included.
 
 mod document;
+mod labels;
 mod meta;
 pub(crate) mod rebuild;
 mod table;
 
+pub use labels::{EdgeKind, Labels};
 pub use rebuild::{RebuildError, Rebuilt, Spread, blocks, live_ordinals, rebuild};
 
 use std::path::Path;
@@ -57,13 +60,33 @@ impl Snapshot {
         Snapshot::read(&mut Text::from_bytes(name, bytes, limits)?)
     }
 
+    /// Reads a `.heapsnapshot` file with the names of its nodes and edges.
+    ///
+    /// # Errors
+    /// As for [`Snapshot::open`].
+    pub fn open_labelled(path: &Path, limits: Limits) -> Result<(Snapshot, Labels), ReadError> {
+        Snapshot::read_labelled(&mut Text::open(path, limits)?)
+    }
+
+    pub(crate) fn read_labelled(text: &mut Text<'_>) -> Result<(Snapshot, Labels), ReadError> {
+        let (snapshot, labels) = Snapshot::read_any(text, true)?;
+        Ok((snapshot, labels.expect("they were asked for")))
+    }
+
     pub(crate) fn read(text: &mut Text<'_>) -> Result<Snapshot, ReadError> {
-        let snapshot = document::read(text)?;
+        Ok(Snapshot::read_any(text, false)?.0)
+    }
+
+    fn read_any(
+        text: &mut Text<'_>,
+        keep_labels: bool,
+    ) -> Result<(Snapshot, Option<Labels>), ReadError> {
+        let (snapshot, labels) = document::read(text, keep_labels)?;
         let read_bytes = text.cursor().at();
         text.limits()
             .check_content("the objects need", snapshot.needed_bytes(), read_bytes)
             .map_err(|fault: Fault| text.error(fault))?;
-        Ok(snapshot)
+        Ok((snapshot, labels))
     }
 
     /// Nodes, the root included.
@@ -96,11 +119,7 @@ impl Snapshot {
     /// # Panics
     /// If there is no such node.
     pub fn edges_of(&self, node: usize) -> impl ExactSizeIterator<Item = Edge> + '_ {
-        let first = match node {
-            0 => 0,
-            _ => self.edge_ends[node - 1] as usize,
-        };
-        let range = first..self.edge_ends[node] as usize;
+        let range = self.first_edge(node)..self.edge_ends[node] as usize;
         let weak = &self.weak[range.clone()];
         self.targets[range]
             .iter()
@@ -109,6 +128,17 @@ impl Snapshot {
                 target: target as usize,
                 weak,
             })
+    }
+
+    /// The number of a node's first edge; the others follow.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    pub fn first_edge(&self, node: usize) -> usize {
+        match node {
+            0 => 0,
+            _ => self.edge_ends[node - 1] as usize,
+        }
     }
 
     /// What rebuilding may take at most: each node is as large as recorded, or as its edges need.

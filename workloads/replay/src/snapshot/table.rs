@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use super::Snapshot;
+use super::labels::{EdgeKind, Labels};
 use super::meta::{EdgeField, EdgeType, Layout, NodeField};
 use crate::fault::Fault;
 
@@ -22,6 +23,7 @@ struct LargestName {
 pub(super) struct Tables {
     layout: Layout,
     snapshot: Snapshot,
+    labels: Option<Labels>,
     ids: HashSet<u64>,
     edges_promised: u64,
     largest_name: Option<LargestName>,
@@ -39,8 +41,12 @@ struct PartialEdge {
 }
 
 impl Tables {
-    pub(super) fn new(layout: Layout) -> Tables {
+    pub(super) fn new(layout: Layout, keep_labels: bool) -> Tables {
         Tables {
+            labels: keep_labels.then(|| Labels {
+                kind_names: layout.node_types.clone(),
+                ..Labels::default()
+            }),
             layout,
             snapshot: Snapshot {
                 sizes: Vec::new(),
@@ -55,7 +61,7 @@ impl Tables {
             edge: PartialEdge {
                 kind: EdgeType {
                     weak: false,
-                    named: false,
+                    kind: EdgeKind::default(),
                 },
                 name: 0,
                 name_at: 0,
@@ -71,14 +77,22 @@ impl Tables {
             return Err(too_many("nodes", node));
         }
         match self.layout.node_fields[self.field] {
-            NodeField::Type => check("node", node, "type", value, self.layout.node_types)?,
-            NodeField::Name => self.note_name(at, value, "node", node),
+            NodeField::Type => {
+                let types = self.layout.node_types.len();
+                check("node", node, "type", value, types as u64)?;
+                self.label(|labels| labels.kinds.push(value as u16));
+            }
+            NodeField::Name => {
+                self.note_name(at, value, "node", node);
+                self.label(|labels| labels.names.push(index(value)));
+            }
             NodeField::Id if !self.ids.insert(value) => {
                 return Err(Fault::DuplicateId { node, id: value });
             }
             NodeField::SelfSize => self.snapshot.sizes.push(value),
             NodeField::EdgeCount => self.promise_edges(value)?,
-            NodeField::Id | NodeField::Other => {}
+            NodeField::Id => self.label(|labels| labels.ids.push(value)),
+            NodeField::Other => {}
         }
         self.field += 1;
         if self.field == self.layout.node_fields.len() {
@@ -161,9 +175,10 @@ impl Tables {
             name_at,
             target,
         } = self.edge;
-        if kind.named {
+        if kind.kind.is_named() {
             self.note_name(name_at, name, "edge", edge);
         }
+        self.label(|labels| labels.edges.push((kind.kind, index(name))));
         self.snapshot.targets.push(target);
         self.snapshot.weak.push(kind.weak);
     }
@@ -192,8 +207,17 @@ impl Tables {
         }
     }
 
-    pub(super) fn into_snapshot(self) -> Snapshot {
-        self.snapshot
+    /// Where the strings go, if they are kept.
+    pub(super) fn strings(&mut self) -> Option<&mut Vec<Box<str>>> {
+        self.labels.as_mut().map(|labels| &mut labels.strings)
+    }
+
+    pub(super) fn into_read(self) -> (Snapshot, Option<Labels>) {
+        (self.snapshot, self.labels)
+    }
+
+    fn label(&mut self, note: impl FnOnce(&mut Labels)) {
+        self.labels.as_mut().map(note);
     }
 
     fn note_name(&mut self, at: u64, value: u64, what: &'static str, index: u64) {
@@ -218,6 +242,11 @@ impl Tables {
             }),
         }
     }
+}
+
+/// An index into `strings` is below 2^32 or found wrong at the end; a position that is not shows as the last.
+fn index(value: u64) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
 }
 
 fn too_many(what: &'static str, declared: u64) -> Fault {
