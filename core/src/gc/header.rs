@@ -13,7 +13,7 @@
 //! | `IMMORTAL` | `make_immortal`, a saturated count | sticky |
 //! | generation | allocation (0), promotion at the end of a collection, freeze | |
 //! | `FINALIZED` | before the one call of a finalizer | sticky |
-//! | `UNEXAMINED` | freezing, in types that may be untracked | until a collection untracks or passes |
+//! | `UNEXAMINED` | freezing and resurrection, in types that may be untracked | until a collection untracks or passes |
 //! | `HAS_WEAK` | creation and clearing of weak references | |
 //! | `UNTRACKED` | allocation of leaf types; untracking of tuples and dicts | |
 //! | `PREFIXED` | allocation: type and heap stand in front of the header | never changes |
@@ -44,8 +44,9 @@ pub(crate) const GENERATION_MASK: u32 = 0b11;
 pub(crate) const FROZEN: u32 = 3;
 pub(crate) const FINALIZED: u32 = 1 << 2;
 /// The same bit where it has no other meaning, in objects of types that
-/// collections untrack and that have no finalizer: frozen and perhaps unfrozen
-/// since, and not looked at by a collection that would have untracked it.
+/// collections untrack and that have no finalizer: it came to its generation by
+/// freezing or by resurrection, and no collection that would have untracked it
+/// has examined it since.
 pub(crate) const UNEXAMINED: u32 = FINALIZED;
 pub(crate) const HAS_WEAK: u32 = 1 << 3;
 pub(crate) const UNTRACKED: u32 = 1 << 4;

@@ -576,11 +576,17 @@ pub(crate) unsafe fn is_key(header: *const Header) -> bool {
 
 /// Calls back the references that a collection cleared, and lets each go after
 /// its call. Returns how many that freed: CPython's collector counts those too.
-pub(crate) fn call_back(core: &HeapCore, callers: Vec<GcAny>) -> usize {
+/// One that lives on goes to the generation of the survivors, wherever it was
+/// (`handle_weakrefs` moves it to the list of `old`).
+pub(crate) fn call_back(core: &HeapCore, callers: Vec<GcAny>, generation: u32) -> usize {
     let mut freed = 0;
     for caller in callers {
         call(core, &caller);
-        freed += usize::from(caller.ref_count() == 1);
+        if caller.ref_count() == 1 {
+            freed += 1;
+        } else {
+            core.move_to(NonNull::from(caller.header_ref()), generation);
+        }
     }
     freed
 }

@@ -285,6 +285,12 @@ impl HeapCore {
     /// Makes an object young again. CPython's `subtype_dealloc` tracks an object
     /// anew before its finalizer runs, so one that resurrects is young.
     pub(crate) fn rejuvenate(&self, object: NonNull<Header>) {
+        self.move_to(object, 0);
+    }
+
+    /// Puts an object into a generation, also into a younger one: its page is
+    /// then looked at by collections of the young.
+    pub(crate) fn move_to(&self, object: NonNull<Header>, generation: u32) {
         use crate::alloc::arena::page_of;
         use crate::alloc::prefix::{IN_PAGE, Prefix};
         use crate::gc::header::PREFIXED;
@@ -292,7 +298,7 @@ impl HeapCore {
         // in the registry stands in a page.
         unsafe {
             let header = object.as_ref();
-            if generation_of(header) == 0 {
+            if generation_of(header) == generation {
                 return;
             }
             if !header.has(PREFIXED) {
@@ -300,7 +306,7 @@ impl HeapCore {
             } else if (*Prefix::of(header)).index.get() == IN_PAGE {
                 self.list_young(&*page_of(Prefix::of(header)));
             }
-            self.change_generation(object, 0);
+            self.change_generation(object, generation);
         }
     }
 

@@ -83,6 +83,13 @@ impl World {
         drop(old);
     }
 
+    /// The same for a value that a local of Python's operation still holds while
+    /// the old one dies.
+    pub(crate) fn set_held(&self, name: u8, value: Value) {
+        self.set_name(name, value.clone());
+        drop(value);
+    }
+
     fn raise(&self, by: i64, value: Value) {
         let old = self.raised.borrow_mut().insert(by, value);
         drop(old);

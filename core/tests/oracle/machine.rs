@@ -180,7 +180,7 @@ impl Machine {
             Code::Delete => self.delete(&world.name(k), b),
             Code::Take => {
                 let value = self.take(&world.name(a), b).unwrap_or(Value::NONE);
-                world.set_name(k, value);
+                world.set_held(k, value);
             }
             Code::Append => {
                 if let Some(list) = world.name(k).as_list() {
@@ -207,7 +207,7 @@ impl Machine {
                 if let Some(weak) = world.name(a).as_weakref() {
                     let value = weak.upgrade().unwrap_or(Value::NONE);
                     drop(weak);
-                    world.set_name(k, value);
+                    world.set_held(k, value);
                 }
             }
             Code::Send => {
@@ -273,7 +273,7 @@ impl Machine {
             value => value,
         };
         dict.insert(heap, Value::from(self.place(0)), value);
-        world.set_name(k, Value::from(dict));
+        world.set_held(k, Value::from(dict));
     }
 
     fn set(&self, instance: &Gc<Instance>, name: &Gc<Str>, value: Value) {
@@ -293,7 +293,7 @@ impl Machine {
         if !value.is_none() {
             self.set(&instance, self.place(0), value);
         }
-        world.set_name(k, Value::from(instance));
+        world.set_held(k, Value::from(instance));
     }
 
     fn make_generator(&self, k: u8, a: u8, kind: u8) {
@@ -310,7 +310,7 @@ impl Machine {
         self.generators
             .borrow_mut()
             .insert(Gc::address(&generator), m);
-        self.world.set_name(k, Value::from(generator));
+        self.world.set_held(k, Value::from(generator));
     }
 
     fn store(&self, target: &Value, b: u8, value: Value) {
@@ -390,7 +390,7 @@ impl Machine {
             return;
         };
         drop((target, callback));
-        self.world.set_name(k, Value::from(weak));
+        self.world.set_held(k, Value::from(weak));
     }
 
     /// Python's `op_forget`: in the order of the markers.

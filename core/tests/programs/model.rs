@@ -343,6 +343,12 @@ impl Model {
                 .intersection(&found)
                 .filter_map(|w| self.get(*w).slots[0])
                 .collect();
+            // A reference that is called moves to where survivors go.
+            for weak in live.difference(&found) {
+                if self.get(*weak).slots[0].is_some() {
+                    self.at(*weak).generation = older;
+                }
+            }
             let mut callers = self.clear_weaks(id, |_| true);
             callers.retain(|caller| !silent.contains(caller));
             self.log.extend(callers.iter().map(|c| Event::Called(*c)));

@@ -88,7 +88,7 @@ impl HeapCore {
         self.promote(generation);
         self.note_long_lived(generation, trash.len());
         if !trash.is_empty() {
-            self.dispose(trash, &untracked, &mut outcome);
+            self.dispose(trash, &untracked, generation, &mut outcome);
         }
         outcome
     }

@@ -25,7 +25,7 @@ impl HeapCore {
     /// current pages is forgotten: whoever allocates next comes by the slow
     /// path, which lists its page as young again.
     pub(super) fn promote(&self, generation: usize) {
-        let older = (generation as u32 + 1).min(2);
+        let older = older_than(generation);
         self.forget_object_pages();
         self.promotions.set(self.promotions.get() + 1);
         let mut promoted = 0;
@@ -115,6 +115,11 @@ impl Page {
     }
 }
 
+/// The generation that survivors of a collection go to.
+pub(super) fn older_than(generation: usize) -> u32 {
+    (generation as u32 + 1).min(2)
+}
+
 /// The generation of an object.
 ///
 /// # Safety
@@ -193,9 +198,21 @@ pub(crate) unsafe fn settle_tracking(header: &Header) {
     unsafe {
         if untracks_by_now(header) {
             header.set(UNTRACKED);
-        } else if !header.has(UNTRACKED) && notes_examination(describe(header).0) {
-            header.set(UNEXAMINED);
+        } else {
+            note_unexamined(header);
         }
+    }
+}
+
+/// Keeps an object tracked, whatever its generation, until the next collection
+/// of it, unless it is untracked already.
+///
+/// # Safety
+/// 1. `header` belongs to a live object.
+pub(crate) unsafe fn note_unexamined(header: &Header) {
+    // SAFETY: duty 1.
+    if !header.has(UNTRACKED) && notes_examination(unsafe { describe(header) }.0) {
+        header.set(UNEXAMINED);
     }
 }
 

@@ -13,7 +13,7 @@ use super::super::death::{self, call_finalizer};
 use super::super::handle::{GcAny, release, retain};
 use super::super::header::{CLEAN, DOOMED_WORD, FINALIZED, HAS_WEAK, Header, Mark};
 use super::super::weak::{self, Cleared};
-use super::promote::untracks_by_now;
+use super::promote::{note_unexamined, older_than, untracks_by_now};
 use super::visitors::each_edge;
 use super::work::Work;
 use super::{Outcome, keep_suspect, phases};
@@ -25,11 +25,13 @@ type Trash = Vec<NonNull<Header>>;
 
 impl HeapCore {
     /// Deals with the tentatively unreachable set.
-    /// `untracked` are those that [`untracked_before`] named.
+    /// `untracked` are those that [`untracked_before`] named, `generation` is the
+    /// collected one.
     pub(super) fn dispose(
         &self,
         trash: Trash,
         untracked: &HashSet<NonNull<Header>>,
+        generation: usize,
         outcome: &mut Outcome,
     ) {
         let told = self.names_of_collectable(&trash);
@@ -40,7 +42,7 @@ impl HeapCore {
         let (trash, guarded) = if runs_user_code {
             guard(&trash);
             self.tell_all(told);
-            freed_references = weak::call_back(self, cleared.callers);
+            freed_references = weak::call_back(self, cleared.callers, older_than(generation));
             let had_values = !cleared.values.is_empty();
             drop(cleared.values);
             // What only an ephemeron held is garbage of this collection.
@@ -52,7 +54,7 @@ impl HeapCore {
             outcome.finalized = finalize_garbage(self, &trash);
             let trash = release_loose(trash, &kept);
             let found = trash.len();
-            let trash = handle_resurrected(self, trash);
+            let trash = handle_resurrected(self, trash, untracked);
             outcome.resurrected = found - trash.len();
             (trash, true)
         } else {
@@ -214,9 +216,14 @@ fn release_loose(trash: Trash, kept: &HashSet<NonNull<Header>>) -> Trash {
 }
 
 /// Reachability again, among the trash alone: what user code made reachable
-/// survives, with all it refers to. Returns the rest.
+/// survives, with all it refers to. Returns the rest. CPython untracks survivors
+/// of the examination only, so what is resurrected stays tracked for now.
 #[inline(never)]
-fn handle_resurrected(core: &HeapCore, trash: Trash) -> Trash {
+fn handle_resurrected(
+    core: &HeapCore,
+    trash: Trash,
+    untracked: &HashSet<NonNull<Header>>,
+) -> Trash {
     let mut work = Work::over(core, trash);
     work.guards = 1;
     for index in 0..work.candidates.len() {
@@ -236,7 +243,12 @@ fn handle_resurrected(core: &HeapCore, trash: Trash) -> Trash {
     hide(&trash);
     for &object in &survivors {
         // SAFETY: guarded, hence live.
-        unsafe { keep_suspect(object) };
+        unsafe {
+            keep_suspect(object);
+            if !untracked.contains(&object) {
+                note_unexamined(object.as_ref());
+            }
+        }
     }
     for object in survivors {
         // SAFETY: the guard is given up. Where nothing else holds the object
