@@ -6,7 +6,7 @@ use std::process::Command;
 
 use allocator_api2::alloc::Allocator;
 use exuvia_core::alloc::is_freed_pattern;
-use exuvia_core::{Heap, HeapAlloc, Mode};
+use exuvia_core::{Gc, Heap, HeapAlloc, HeapVec, Mode};
 
 const CASE: &str = "EXUVIA_DEBUG_MODE_CASE";
 
@@ -40,6 +40,24 @@ fn a_child_misuses_memory() {
             "overflow" => block.add(10).write(b'a'),
             "underflow" => block.sub(16 + 16 + 3).write(b'b'),
             "double free" => alloc.deallocate(block, layout),
+            // The ID byte, behind the lead of the block and of its buffer.
+            "wrong domain" => block.sub(16 + 16 + 8).write(b'o'),
+            "buffer freed twice" => {
+                let mut items = HeapVec::with_capacity(&heap, 4);
+                items.push(&heap, 1_u64);
+                drop(std::ptr::read(&raw const items));
+                drop(items);
+            }
+            "object freed twice" => {
+                let object = heap.alloc(7_u64);
+                drop(std::ptr::read(&raw const object));
+                drop(object);
+            }
+            "object of no type freed twice" => {
+                let object = Gc::erase(heap.alloc(7_u64));
+                drop(std::ptr::read(&raw const object));
+                drop(object);
+            }
             _ => {}
         }
         alloc.deallocate(block, layout);
@@ -76,6 +94,33 @@ fn a_write_in_front_and_a_second_free_are_found() {
     assert!(report.contains("bad leading pad byte"), "{report}");
     assert!(report.contains("0x62 *** OUCH"), "{report}");
     assert!(report_of("double free").contains("double free"));
+    let report = report_of("buffer freed twice");
+    assert!(report.starts_with("buffer at 0x"), "{report}");
+    assert!(report.contains("double free"), "{report}");
+}
+
+#[test]
+fn a_handle_dropped_after_its_object_was_freed_is_found() {
+    for case in ["object freed twice", "object of no type freed twice"] {
+        let report = report_of(case);
+        assert!(report.starts_with("object at 0x"), "{report}");
+        assert!(
+            report.contains("a handle is dropped after it was freed"),
+            "{report}"
+        );
+    }
+}
+
+#[test]
+fn a_free_through_another_domain_is_found() {
+    let report = report_of("wrong domain");
+    for part in [
+        "bad ID: freed through another domain",
+        "API 'o', freed through API 'm'",
+        "The 8 pad bytes behind are 0xfd, as expected.",
+    ] {
+        assert!(report.contains(part), "no {part:?} in\n{report}");
+    }
 }
 
 #[test]
@@ -90,7 +135,7 @@ fn patterns_of_debug_mode_are_no_objects() {
     }
     let heap = Heap::new();
     let object = heap.alloc(1);
-    assert!(!is_freed_pattern(exuvia_core::Gc::address(&object)));
+    assert!(!is_freed_pattern(Gc::address(&object)));
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(crate) enum Domain {
 
 const PAD: u8 = 0xFD;
 const BORN: u8 = 0xCD;
-const FREED: u8 = 0xDD;
+pub(crate) const FREED: u8 = 0xDD;
 const TAIL_BYTES: usize = 8;
 
 fn lead(align: usize) -> usize {
@@ -263,4 +263,29 @@ fn pads(what: &str, place: &str, pads: &[u8]) -> String {
         text.push_str(&format!("\n        at {place}+{index}: {pad:#04x}{ouch}"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_of_one_domain_is_not_freed_through_another() {
+        let (bytes, align) = (10, 16);
+        let body = take(Mode::Debug, bytes, align, Domain::Object).expect("memory");
+        // SAFETY: a block of debug mode, as long as it is looked at.
+        let (right, wrong) = unsafe {
+            (
+                inspect(body, bytes, Domain::Object),
+                inspect(body, bytes, Domain::Buffer),
+            )
+        };
+        assert_eq!(right, None);
+        let wrong = wrong.expect("a fault");
+        assert!(wrong.contains("bad ID: freed through another domain"));
+        assert!(wrong.contains("API 'o', freed through API 'm'"));
+        let layout = layout(Mode::Debug, bytes, align).expect("a layout");
+        // SAFETY: the block is given up as `give` and the quarantine would.
+        unsafe { dealloc(body.sub(lead(align)).as_ptr(), layout) };
+    }
 }

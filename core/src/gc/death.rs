@@ -20,6 +20,7 @@ use super::weak;
 use crate::alloc::arena::page_of;
 use crate::alloc::page::{Page, core_of, describe};
 use crate::alloc::prefix::{IN_PAGE, Prefix};
+use crate::alloc::source::{FREED, abort};
 use crate::heap::core::HeapCore;
 use crate::heap::errors::HeapError;
 
@@ -34,6 +35,7 @@ pub(crate) const NESTING: u32 = 40;
 #[inline(never)]
 pub(crate) unsafe fn release_slow<T: Trace>(header: *mut Header, word: u32) {
     if word & IMMORTAL != 0 {
+        refuse_freed(header, word);
         return;
     }
     // SAFETY: the duties.
@@ -53,6 +55,7 @@ pub(crate) unsafe fn release_slow<T: Trace>(header: *mut Header, word: u32) {
 #[inline(never)]
 pub(crate) unsafe fn release_slow_any(header: *mut Header, word: u32) {
     if word & IMMORTAL != 0 {
+        refuse_freed(header, word);
         return;
     }
     // SAFETY: the duties.
@@ -62,6 +65,17 @@ pub(crate) unsafe fn release_slow_any(header: *mut Header, word: u32) {
         } else {
             die_any(header);
         }
+    }
+}
+
+/// What debug mode leaves of a freed object looks immortal: a handle on it is a
+/// mistake in unsafe code.
+#[inline]
+fn refuse_freed(header: *const Header, word: u32) {
+    if word == u32::from_ne_bytes([FREED; 4]) {
+        let address = header.addr();
+        let fault = format!("object at {address:#x}: a handle is dropped after it was freed");
+        abort(&fault, None);
     }
 }
 
