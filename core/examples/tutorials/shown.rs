@@ -11,13 +11,15 @@ type Example = (&'static str, fn(&mut String));
 /// All examples, in the order of the tutorials.
 pub(crate) fn everything() -> String {
     let mut out = String::new();
-    let examples: [Example; 10] = [
+    let examples: [Example; 12] = [
         ("identity of shared objects", identity),
         ("reference counts", counts),
         ("is_tracked, and a death by count", tracked),
         ("a cycle cut by hand, and one collected", cycles),
         ("slots and inline values", sizes),
         ("a weak reference, alive then dead", weak),
+        ("list1 = None", forgotten),
+        ("a = b = 10, c = d = [1, 2, 3]", shared),
         ("42 is immortal", immortal),
         ("disable and enable", switches),
         (
@@ -156,6 +158,49 @@ fn weak(out: &mut String) {
     let before = !weak.is_dead();
     drop(list);
     let _ = writeln!(out, "alive: {before}, then: {}", !weak.is_dead());
+}
+
+fn forgotten(out: &mut String) {
+    let heap = Heap::new();
+    let mut list1 = Value::from(List::from_iter(&heap, [1, 2, 3].map(Value::small)));
+    let before = list1.as_object().map(|object| object.address());
+    let live = heap.live_objects();
+    list1 = match ref_count(&list1) {
+        1 => Value::NONE,
+        _ => list1, // Somebody else holds the list.
+    };
+    let after = heap.live_objects();
+    let list2 = Value::from(List::new(&heap));
+    let reused = list2.as_object().map(|object| object.address()) == before;
+    let _ = writeln!(
+        out,
+        "list1 is None: {}, live: {live}, then {after}, address reused: {reused}",
+        list1.is_none()
+    );
+    let _ = writeln!(
+        out,
+        "(Freed at once by its count; the collector has no part in it.)"
+    );
+}
+
+fn shared(out: &mut String) {
+    let heap = Heap::new();
+    let (a, c) = (
+        Value::small(10),
+        Value::from(List::from_iter(&heap, [1, 2, 3].map(Value::small))),
+    );
+    let (b, d) = (a.clone(), c.clone());
+    let count = ref_count(&c) + 1;
+    let _ = writeln!(
+        out,
+        "a is b: {}, c is d: {}, the list's count: {count}",
+        a.is(&b),
+        c.is(&d)
+    );
+    let _ = writeln!(
+        out,
+        "(A count of 0 frees at once; it does not trigger the collector.)"
+    );
 }
 
 fn immortal(out: &mut String) {
