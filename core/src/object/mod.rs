@@ -50,7 +50,7 @@ use std::any::TypeId;
 
 pub use borrowed::{Borrowed, BorrowedAny};
 pub use buffer::{BufferError, BufferExport, ByteArray, Bytes, Format, MemoryView};
-pub use class::{Class, ClassBuilder, ClassError, Form, MAX_SHARED_NAMES};
+pub use class::{Class, ClassBuilder, ClassError, Form, MAX_SHARED_NAMES, SlotAccessor, SlotError};
 pub use dict::Dict;
 pub use function::{Call, Function, NativeFn};
 pub use generator::{Frame, Generator, GeneratorError, Step, Thrown};

@@ -7,7 +7,10 @@
 
 mod collector;
 mod finalization;
+mod leaks;
+mod model;
 mod table;
+mod threads;
 mod weak;
 
 use std::cell::RefCell;

@@ -14,6 +14,7 @@
 //! later one a name less, until the room is what the class has used; it then
 //! grows when a name is added. What does not fit goes to a dict of the instance.
 
+mod accessor;
 mod builder;
 mod names;
 
@@ -21,6 +22,7 @@ use std::alloc::Layout;
 use std::cell::Cell;
 use std::fmt;
 
+pub use accessor::{SlotAccessor, SlotError};
 pub use builder::{ClassBuilder, ClassError};
 pub(crate) use names::Place;
 
