@@ -42,6 +42,9 @@ pub use exuvia_derive::Trace;
 pub use gc::Finalize;
 pub use gc::ephemeron::Ephemeron;
 pub use gc::handle::{Gc, GcAny};
+#[cfg(feature = "mutation")]
+#[doc(hidden)]
+pub use gc::mutation;
 pub use gc::tail::Tailed;
 pub use gc::trace::{Edge, Trace, Visitor};
 pub use gc::type_info::TypeInfo;
@@ -51,9 +54,9 @@ pub use heap::builder::{HeapBuilder, Mode};
 pub use heap::errors::{AllocError, BadGeneration, HeapError};
 pub use heap::pauses::Pauses;
 pub use heap::records::{CollectionRecord, GenerationStats, Info, Memory, Phase};
-pub use heap::roots::Root;
+pub use heap::roots::{NativeHandle, Root};
 pub use heap::surface::{CallbackId, DebugFlags};
-pub use inspect::audit::{Audit, Finding, FindingClass};
+pub use inspect::audit::{Audit, Finding, FindingClass, Pin};
 pub use inspect::census::{EdgeCount, TypeCount};
 #[cfg(feature = "testing")]
 #[doc(hidden)]

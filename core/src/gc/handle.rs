@@ -70,7 +70,23 @@ const _: () = assert!(size_of::<Option<Gc<u64>>>() == 8);
 /// # Safety
 /// 1. `header` belongs to a live object.
 #[inline]
+#[cfg_attr(feature = "mutation", track_caller)]
 pub(crate) unsafe fn retain(header: *const Header) {
+    #[cfg(feature = "mutation")]
+    // SAFETY: duty 1.
+    if unsafe { super::mutation::loses_increment(header) } {
+        return;
+    }
+    // SAFETY: duty 1.
+    unsafe { retain_exactly(header) };
+}
+
+/// One more reference, whatever mutation is wanted.
+///
+/// # Safety
+/// 1. `header` belongs to a live object.
+#[inline]
+pub(crate) unsafe fn retain_exactly(header: *const Header) {
     // SAFETY: duty 1.
     let word = unsafe { &(*header).word };
     let more = word.get().wrapping_add(1);
@@ -191,6 +207,7 @@ impl<T: Trace> Deref for Gc<T> {
 
 impl<T: Trace> Clone for Gc<T> {
     #[inline]
+    #[cfg_attr(feature = "mutation", track_caller)]
     fn clone(&self) -> Gc<T> {
         // SAFETY: invariant *counted*; the new handle owns the new count.
         unsafe {
@@ -204,6 +221,11 @@ impl<T: Trace> Drop for Gc<T> {
     #[inline]
     fn drop(&mut self) {
         let header = self.header();
+        #[cfg(feature = "mutation")]
+        // SAFETY: invariant *counted*.
+        if unsafe { super::mutation::loses_decrement(header) } {
+            return;
+        }
         let word = self.header_ref().word.get();
         let less = word.wrapping_sub(1);
         if less.cast_signed() > 0 {
@@ -259,6 +281,7 @@ impl GcAny {
     ///
     /// # Safety
     /// 1. `header` belongs to a live object.
+    #[cfg_attr(feature = "mutation", track_caller)]
     pub(crate) unsafe fn share(header: *const Header) -> GcAny {
         // SAFETY: duty 1; the handle owns the count just taken.
         unsafe {
@@ -362,6 +385,7 @@ fn is_finalized(header: &Header) -> bool {
 
 impl Clone for GcAny {
     #[inline]
+    #[cfg_attr(feature = "mutation", track_caller)]
     fn clone(&self) -> GcAny {
         // SAFETY: invariant *counted*.
         unsafe { GcAny::share(self.header()) }
@@ -382,7 +406,23 @@ impl Drop for GcAny {
 /// 1. `header` belongs to a live object.
 /// 2. The caller owns the count it gives up.
 #[inline]
+#[cfg_attr(feature = "mutation", track_caller)]
 pub(crate) unsafe fn release(header: *const Header) {
+    #[cfg(feature = "mutation")]
+    // SAFETY: duty 1.
+    if unsafe { super::mutation::loses_decrement(header) } {
+        return;
+    }
+    // SAFETY: the duties.
+    unsafe { release_exactly(header) };
+}
+
+/// The same, whatever mutation is wanted.
+///
+/// # Safety
+/// As [`release`].
+#[inline]
+pub(crate) unsafe fn release_exactly(header: *const Header) {
     // SAFETY: duty 1.
     let word = unsafe { &(*header).word };
     let less = word.get().wrapping_sub(1);

@@ -9,6 +9,8 @@ pub(crate) mod death;
 pub(crate) mod ephemeron;
 pub(crate) mod handle;
 pub(crate) mod header;
+#[cfg(feature = "mutation")]
+pub mod mutation;
 pub(crate) mod tail;
 pub(crate) mod trace;
 mod trace_impls;

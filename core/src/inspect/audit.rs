@@ -3,12 +3,16 @@
 //!
 //! At a quiet point (no handle on the stack that is not a declared
 //! [`Root`](crate::Root), no field mutably borrowed) an object's count equals
-//! its incoming edges plus its declared roots. A surplus is a lost decrement
-//! or an undeclared holder, a deficit is a future use after free. No
-//! statistics: one iteration is enough.
+//! its incoming edges plus its declared roots and native handles. A surplus is
+//! a lost decrement or an undeclared holder, a deficit is a future use after
+//! free. No statistics: one iteration is enough.
 
+use std::ptr::NonNull;
+
+use super::tracemalloc::Site;
 use super::walk::Walk;
 use crate::alloc::page::describe;
+use crate::gc::header::Header;
 use crate::heap::Heap;
 
 /// What an audited object suffers from.
@@ -35,10 +39,27 @@ pub struct Finding {
     pub stored: u64,
     /// Edges that lead to it from objects of this heap.
     pub incoming: u64,
-    /// Declared roots that hold it.
+    /// Declared roots and native handles that hold it.
     pub declared: u64,
     /// `stored - incoming - declared`.
     pub surplus: i64,
+    /// Where it was allocated, while the heap traces allocations ([`Heap::tracemalloc`]).
+    pub site: Option<Site>,
+}
+
+/// A declared native handle, and whether anything else holds its object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// Who has the handle, as declared.
+    pub owner: String,
+    /// The Rust name of the object's type.
+    pub type_name: &'static str,
+    /// The object's address.
+    pub address: usize,
+    /// The line that declared the handle.
+    pub declared_at: Site,
+    /// Whether native handles alone keep the object alive: no declared root reaches it.
+    pub alone: bool,
 }
 
 /// The result of an audit.
@@ -50,6 +71,8 @@ pub struct Audit {
     pub edges: u64,
     /// What could not be explained, in the order of a walk.
     pub findings: Vec<Finding>,
+    /// Declared native handles: no fault, but what they pin stays.
+    pub pins: Vec<Pin>,
 }
 
 impl Heap {
@@ -64,13 +87,15 @@ impl Heap {
             // SAFETY: a walk shows live objects.
             let surplus = walk.surplus_at(object, unsafe { &*header });
             if let Some(class) = class_of(&walk, object, surplus) {
-                findings.push(finding(&walk, object, class, surplus));
+                let site = self.core().tracer.site(header.addr());
+                findings.push(finding(&walk, object, class, surplus, site));
             }
         });
         Audit {
             objects: walk.table.len() as u64,
             edges: walk.edges,
             findings,
+            pins: pins(self, &walk),
         }
     }
 }
@@ -85,7 +110,29 @@ pub(super) fn class_of(walk: &Walk, object: u32, surplus: i64) -> Option<Finding
     }
 }
 
-fn finding(walk: &Walk, object: u32, class: FindingClass, surplus: i64) -> Finding {
+fn pins(heap: &Heap, walk: &Walk) -> Vec<Pin> {
+    let table = heap.core().roots.borrow();
+    let pin = |(owner, header, declared_at): (&str, NonNull<Header>, _)| Pin {
+        owner: owner.to_owned(),
+        // SAFETY: a declared handle holds a count of its object.
+        type_name: unsafe { describe(header.as_ptr()) }.0.name(),
+        address: header.addr().get(),
+        declared_at: Site::at(declared_at),
+        alone: walk
+            .table
+            .number_of(header.as_ptr())
+            .is_some_and(|object| walk.is_native(object)),
+    };
+    table.natives().map(pin).collect()
+}
+
+fn finding(
+    walk: &Walk,
+    object: u32,
+    class: FindingClass,
+    surplus: i64,
+    site: Option<Site>,
+) -> Finding {
     let header = walk.table.header_of(object);
     Finding {
         class,
@@ -96,5 +143,6 @@ fn finding(walk: &Walk, object: u32, class: FindingClass, surplus: i64) -> Findi
         incoming: walk.incoming(object),
         declared: walk.declared(object),
         surplus,
+        site,
     }
 }

@@ -28,9 +28,9 @@ const GROWING_SHARE: f64 = 0.5;
 /// How a path to an object begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HolderOrigin {
-    /// At a declared root that was there at the mark.
+    /// At a declared root or native handle that was there at the mark.
     Root,
-    /// At a declared root that is new.
+    /// At a declared root or native handle that is new.
     NewRoot,
     /// At an immortal object.
     Immortal,
@@ -53,6 +53,8 @@ pub struct Holder {
     pub path: String,
     /// The paths as [`Survey::paths`](super::survey::Survey::paths) has them, without positions and keys, one for each of `types`.
     pub general_paths: Vec<String>,
+    /// How many of the general paths, from the first on, lead to parts of one structure: their growth adds up.
+    pub alike: usize,
     /// The path without what differs from run to run: positions, keys of the growing edge, numbers inside keys.
     pub stable_path: String,
     /// Where most of them were allocated, while the heap traces allocations ([`Heap::tracemalloc`]).
@@ -106,6 +108,8 @@ struct Group {
     anchor: u32,
     /// Path-tree node of its objects, nearest first.
     path: u32,
+    /// Further nodes of its objects, and the edges that lead there: a structure that grows in many places.
+    parts: Vec<(u32, u32, u32)>,
     /// Nodes of other objects that hang below the same growing edge.
     others: Vec<u32>,
     /// Path-tree node that the growing edge leads to.
@@ -197,6 +201,7 @@ impl<'a> Search<'a> {
                 groups.push(Group {
                     anchor,
                     path,
+                    parts: Vec::new(),
                     others: Vec::new(),
                     growing: self.growing_node(&counts, anchor, path),
                     gained,
@@ -204,10 +209,52 @@ impl<'a> Search<'a> {
                 });
             }
         }
-        let mut groups = merge_below(merge_scattered(groups), |path| self.steps_of(path).len());
+        let groups = merge_below(merge_scattered(groups), |path| self.steps_of(path).len());
+        let mut groups = self.merge_recursive(groups);
         groups.sort_by_key(|group| std::cmp::Reverse(group.gained));
         groups.truncate(MAX_GROUPS);
         groups
+    }
+
+    /// A structure of one type that grows in many places (a tree at its leaves) is one group, under the edge that enters it.
+    fn merge_recursive(&self, groups: Vec<Group>) -> Vec<Group> {
+        let mut by_entrance: BTreeMap<u32, Vec<Group>> = BTreeMap::new();
+        for group in groups {
+            let entrance = self.entrance(group.growing);
+            by_entrance.entry(entrance).or_default().push(group);
+        }
+        let mut merged = Vec::new();
+        for (entrance, mut alike) in by_entrance {
+            if alike.len() == 1 {
+                merged.append(&mut alike);
+                continue;
+            }
+            alike.sort_by_key(|group| std::cmp::Reverse(group.gained));
+            let mut rest = alike.into_iter();
+            let mut first = rest.next().expect("more than one");
+            let own = (first.anchor, first.growing, first.path);
+            first.growing = entrance;
+            first.parts.push(own);
+            for mut group in rest {
+                first.gained += group.gained;
+                first.parts.push((group.anchor, group.growing, group.path));
+                first.others.append(&mut group.others);
+            }
+            merged.push(first);
+        }
+        merged
+    }
+
+    /// Goes up while what holds is of the type that is held.
+    fn entrance(&self, node: u32) -> u32 {
+        let tree = &self.walk.tree;
+        let mut node = node;
+        while let Some((parent, _)) = tree.step_to(node)
+            && tree.type_of(parent) == tree.type_of(node)
+        {
+            node = parent;
+        }
+        node
     }
 
     /// The part of an anchor's new references that are more than before: it may have let go of as many.
@@ -276,7 +323,11 @@ impl<'a> Search<'a> {
         let by_key: HashMap<(u32, u32), usize> = groups
             .iter()
             .enumerate()
-            .map(|(index, group)| ((group.anchor, group.growing), index))
+            .flat_map(|(index, group)| {
+                let parts = group.parts.iter().map(|part| (part.0, part.1));
+                let own = std::iter::once((group.anchor, group.growing));
+                own.chain(parts).map(move |key| (key, index))
+            })
             .collect();
         move |object| {
             let key = (
@@ -309,7 +360,11 @@ impl<'a> Search<'a> {
     fn holder(&self, group: &Group, retained_bytes: u64) -> Holder {
         let types = &self.walk.types;
         let (path, stable_path) = self.paths_in_words(group);
-        let nodes = || std::iter::once(group.path).chain(group.others.iter().copied());
+        let mut alike: Vec<u32> = group.parts.iter().map(|part| part.2).collect();
+        alike.push(group.path);
+        alike.sort_unstable();
+        alike.dedup();
+        let nodes = || alike.iter().chain(&group.others).copied();
         let type_name = |node| types.name(self.walk.tree.type_of(node)).to_owned();
         Holder {
             type_name: type_name(group.growing),
@@ -319,6 +374,7 @@ impl<'a> Search<'a> {
                 .map(|node| self.walk.tree.text(node, types))
                 .collect(),
             stable_path,
+            alike: alike.len(),
             site: None,
             origin: self.origin_of(group),
             gained: group.gained,
@@ -328,7 +384,7 @@ impl<'a> Search<'a> {
 
     fn origin_of(&self, group: &Group) -> HolderOrigin {
         match self.walk.tree.origin_of(group.path) {
-            Origin::Root(_) => {
+            Origin::Root(_) | Origin::Native(_) => {
                 let way = self.paths.to(group.example);
                 let address = self.walk.table.header_of(way[0]).addr();
                 let before = self.mark.roots.get(&address).copied().unwrap_or(0);
@@ -450,12 +506,15 @@ impl<'a> Search<'a> {
 fn split_seeds(walk: &Walk) -> (Vec<u32>, Vec<Vec<u32>>) {
     let mut rooted = Vec::new();
     let mut others: Vec<Vec<u32>> = Vec::new();
-    let mut last = None;
+    let mut last: Option<&Origin> = None;
     for &seed in &walk.seeds {
         let origin = walk.tree.origin_of(walk.paths[seed as usize]);
         match origin {
             Origin::Root(_) => rooted.push(seed),
             Origin::Unreachable => others.push(vec![seed]),
+            Origin::Native(_) if matches!(last, Some(&Origin::Native(_))) => {
+                others.last_mut().expect("not the first").push(seed);
+            }
             origin if last == Some(origin) => others.last_mut().expect("not the first").push(seed),
             _ => others.push(vec![seed]),
         }

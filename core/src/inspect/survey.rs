@@ -1,6 +1,7 @@
 //! Everything that a leak detector counts, from one walk: types, unexplained references, roots, and holder paths.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::audit::{FindingClass, class_of};
 use super::tracemalloc::Site;
@@ -37,7 +38,7 @@ pub struct PathRow {
     pub objects: u64,
 }
 
-/// Declared roots of one name that hold objects of one type.
+/// Declared roots (or native handles) of one name that hold objects of one type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootRow {
     /// The roots' name.
@@ -72,6 +73,8 @@ pub struct Survey {
     pub paths: Vec<PathRow>,
     /// Declared roots by name and type, in this order.
     pub roots: Vec<RootRow>,
+    /// Declared native handles by owner and type, in this order.
+    pub natives: Vec<RootRow>,
     /// By allocation site and type, in this order; empty unless the heap traces allocations ([`Heap::tracemalloc`]).
     pub sites: Vec<SiteRow>,
 }
@@ -88,7 +91,8 @@ impl Heap {
             edges: walk.edges,
             types,
             paths: count_paths(&walk),
-            roots: count_roots(&mut walk),
+            roots: count_roots(&mut walk, |walk| &walk.roots),
+            natives: count_roots(&mut walk, |walk| &walk.natives),
             sites: count_sites(&mut walk, &self.core().tracer),
         }
     }
@@ -180,9 +184,12 @@ fn count_sites(walk: &mut Walk, tracer: &Tracer) -> Vec<SiteRow> {
     rows.into_iter().map(row).collect()
 }
 
-fn count_roots(walk: &mut Walk) -> Vec<RootRow> {
+/// Declared holders by name, with the object that each holds.
+type Declared = [(Rc<str>, u32)];
+
+fn count_roots(walk: &mut Walk, declared: fn(&Walk) -> &Declared) -> Vec<RootRow> {
     let mut rows: BTreeMap<(String, String), u64> = BTreeMap::new();
-    for (name, object) in walk.roots.clone() {
+    for (name, object) in declared(walk).to_vec() {
         let number = type_number(walk, object);
         let type_name = walk.types.name(number).to_owned();
         *rows.entry((name.to_string(), type_name)).or_default() += 1;

@@ -24,6 +24,8 @@ const MAX_DEPTH: usize = 64;
 pub(crate) enum Origin {
     /// At a declared root of this name.
     Root(Rc<str>),
+    /// At a declared native handle of this owner.
+    Native(Rc<str>),
     /// At an immortal object.
     Immortal,
     /// At an object with references that nobody is known to hold.
@@ -36,6 +38,7 @@ impl Origin {
     pub(crate) fn text(&self) -> String {
         match self {
             Origin::Root(name) => format!("root {name:?}"),
+            Origin::Native(owner) => format!("native {owner:?}"),
             Origin::Immortal => "(immortal)".to_owned(),
             Origin::Lost => "(held by no known reference)".to_owned(),
             Origin::Unreachable => "(unreachable)".to_owned(),

@@ -1,7 +1,7 @@
 //! One walk over a whole heap for everything that inspections ask: references explained, types, and who holds what.
 //!
 //! 1. `count_references`: every edge adds one to its target; declared roots likewise.
-//! 2. `reach`: by breadth from the declared roots, then the immortal objects, then what somebody unknown holds (stored
+//! 2. `reach`: by breadth from the declared roots, then the native handles, then the immortal objects, then what somebody unknown holds (stored
 //!    count above the references found), then what is left: unreachable objects whose counts agree.
 //!
 //! A byte and 8 bytes an object, and a queue of 4.
@@ -53,6 +53,8 @@ pub(crate) struct Walk {
     /// Declared roots by object.
     declared: HashMap<u32, u64>,
     pub(crate) roots: Vec<(Rc<str>, u32)>,
+    /// Declared native handles.
+    pub(crate) natives: Vec<(Rc<str>, u32)>,
     /// Where the walk began, in this order.
     pub(crate) seeds: Vec<u32>,
     /// Path-tree node by object.
@@ -75,6 +77,7 @@ impl Walk {
             edges: 0,
             declared: HashMap::new(),
             roots: Vec::new(),
+            natives: Vec::new(),
             seeds: Vec::new(),
             tree: PathTree::default(),
             types: Types::default(),
@@ -124,12 +127,28 @@ impl Walk {
                 self.roots.push((name, number));
             }
         }
+        let native: Vec<(Rc<str>, NonNull<Header>)> = core
+            .roots
+            .borrow()
+            .natives()
+            .map(|(owner, header, _)| (owner.into(), header))
+            .collect();
+        for (owner, header) in native {
+            if let Some(number) = self.table.number_of(header.as_ptr()) {
+                *self.declared.entry(number).or_default() += 1;
+                self.natives.push((owner, number));
+            }
+        }
     }
 
     fn reach(&mut self) {
         let mut queue = Vec::new();
         for (name, object) in self.roots.clone() {
             self.begin(&Origin::Root(name), object, &mut queue);
+        }
+        self.follow(&mut queue);
+        for (owner, object) in self.natives.clone() {
+            self.begin(&Origin::Native(owner), object, &mut queue);
         }
         self.follow(&mut queue);
         for origin in [Origin::Immortal, Origin::Lost] {
@@ -227,7 +246,7 @@ impl Walk {
         self.incoming.of(object)
     }
 
-    /// Declared roots that hold the object.
+    /// Declared roots and native handles that hold the object.
     pub(crate) fn declared(&self, object: u32) -> u64 {
         self.declared.get(&object).copied().unwrap_or(0)
     }
@@ -238,6 +257,12 @@ impl Walk {
             return 0;
         }
         i64::from(header.count()) - (self.incoming(object) + self.declared(object)) as i64
+    }
+
+    /// Whether no declared root reaches the object, but a native handle.
+    pub(crate) fn is_native(&self, object: u32) -> bool {
+        let origin = self.tree.origin_of(self.paths[object as usize]);
+        matches!(origin, Origin::Native(_))
     }
 
     /// Whether only unreachable objects, all of whose counts agree, refer to the object.

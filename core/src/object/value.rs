@@ -377,6 +377,7 @@ impl Value {
 
 impl Clone for Value {
     #[inline]
+    #[cfg_attr(feature = "mutation", track_caller)]
     fn clone(&self) -> Value {
         if !self.is_immediate() {
             // SAFETY: a live object; the new count belongs to the clone.
@@ -390,6 +391,11 @@ impl Drop for Value {
     #[inline]
     fn drop(&mut self) {
         if self.is_immediate() {
+            return;
+        }
+        #[cfg(feature = "mutation")]
+        // SAFETY: a live object: this value has a count of it.
+        if unsafe { crate::gc::mutation::loses_decrement(self.header().as_ptr()) } {
             return;
         }
         // SAFETY: a live object: this value has a count of it.

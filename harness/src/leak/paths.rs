@@ -72,10 +72,14 @@ fn judge(evidence: &Evidence<'_>, held: &Held) -> Option<(Series, LeakClass, f64
         let series = held.general_paths.iter().cloned().map(Series::Path);
         series.filter_map(|series| Some((evidence.growth.verdicts.get(&series)?, series)))
     };
-    for (verdict, series) in path_verdicts() {
-        if let Verdict::Leak { rate } = verdict {
-            return Some((series, class, *rate));
-        }
+    let leaking = |(verdict, series): (&Verdict, Series)| match verdict {
+        Verdict::Leak { rate } => Some((series, *rate)),
+        _ => None,
+    };
+    let parts = path_verdicts().take(held.alike).filter_map(leaking);
+    let whole: f64 = parts.map(|(_, rate)| rate).sum();
+    if let Some((series, rate)) = path_verdicts().find_map(leaking) {
+        return Some((series, class, rate.max(whole)));
     }
     // Its path was judged and does not leak: a cache that fills beside the leak of the same type.
     let is_harmless =

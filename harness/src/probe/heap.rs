@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use exuvia_core::{FindingClass, GcAny, Heap, HeapMark, HolderOrigin, Survey};
+use exuvia_core::{FindingClass, Heap, HeapMark, HolderOrigin, Pin, Survey};
 
 use super::{AuditCount, AuditFinding, Counter, Held, HeldFrom, Probe, Tally};
 
@@ -34,20 +34,22 @@ impl HeapProbe {
 }
 
 impl HeapProbe {
-    /// Every declared root: no finding by itself, but one more in each iteration is a leak.
-    fn pinned(&self) -> Vec<AuditFinding> {
-        let roots = self.heaps.iter().flat_map(Heap::roots);
-        let pinned = |(_, object): (String, GcAny)| AuditFinding {
+    /// Every declared root and native handle: no finding by itself, but one more in each iteration is a leak.
+    fn pinned(&self, pins: Vec<Pin>) -> Vec<AuditFinding> {
+        let pinned = |type_name: &str, address: usize| AuditFinding {
             class: "native pin".to_owned(),
-            type_name: object.type_name().to_owned(),
-            address: object.address() as u64,
-            // Without the handle that is looked through here.
-            stored: object.ref_count() as u64 - 1,
+            type_name: type_name.to_owned(),
+            address: address as u64,
+            stored: 1,
             incoming: 0,
             declared: 1,
             surplus: 0,
         };
-        roots.map(pinned).collect()
+        let roots = self.heaps.iter().flat_map(Heap::roots);
+        roots
+            .map(|(_, object)| pinned(object.type_name(), object.address()))
+            .chain(pins.iter().map(|pin| pinned(pin.type_name, pin.address)))
+            .collect()
     }
 }
 
@@ -92,7 +94,11 @@ impl Probe for HeapProbe {
     }
 
     fn audit(&self) -> Vec<AuditFinding> {
-        let findings = self.heaps.iter().flat_map(|heap| heap.audit().findings);
+        let (mut findings, mut pins) = (Vec::new(), Vec::new());
+        for mut audit in self.heaps.iter().map(Heap::audit) {
+            findings.append(&mut audit.findings);
+            pins.append(&mut audit.pins);
+        }
         let found = |finding: exuvia_core::Finding| AuditFinding {
             class: class_of(finding.class).to_owned(),
             type_name: finding.type_name.to_owned(),
@@ -102,7 +108,11 @@ impl Probe for HeapProbe {
             declared: finding.declared,
             surplus: finding.surplus,
         };
-        findings.map(found).chain(self.pinned()).collect()
+        findings
+            .into_iter()
+            .map(found)
+            .chain(self.pinned(pins))
+            .collect()
     }
 
     fn tally(&self) -> Tally {
@@ -188,7 +198,7 @@ impl Sum {
             let sum = self.types.entry(row.name).or_default();
             *sum = (sum.0 + row.objects, sum.1 + row.bytes);
         }
-        for row in survey.roots {
+        for row in survey.roots.into_iter().chain(survey.natives) {
             *self.audit.entry(("native pin", row.type_name)).or_default() += row.roots;
         }
         for row in survey.paths {
@@ -227,6 +237,7 @@ fn held(holder: exuvia_core::Holder) -> Held {
         path: holder.path,
         stable_path: holder.stable_path,
         general_paths: holder.general_paths,
+        alike: holder.alike,
         from: match holder.origin {
             HolderOrigin::Root | HolderOrigin::Immortal => HeldFrom::Root,
             HolderOrigin::NewRoot => HeldFrom::NewRoot,

@@ -95,6 +95,8 @@ pub struct Held {
     pub stable_path: String,
     /// Their paths as [`Probe::tally`] names them.
     pub general_paths: Vec<String>,
+    /// How many of those, from the first on, lead to parts of one structure: their growth adds up.
+    pub alike: usize,
     /// How the path begins.
     pub from: HeldFrom,
     /// Objects gained.

@@ -131,6 +131,35 @@ fn renewed(heap: &Heap, size: usize) -> Program {
     })
 }
 
+/// Handles that native code has for a while and gives back, some as tokens; at most so many are out.
+fn lent(most: usize) -> Program {
+    let (mut handles, mut tokens) = (VecDeque::new(), VecDeque::new());
+    Box::new(move |heap| {
+        handles.push_back(heap.native("library", lost(heap)));
+        tokens.push_back(heap.native("callback", lost(heap)).into_token());
+        if handles.len() > most {
+            drop(handles.pop_front());
+            let token = tokens.pop_front().expect("as many as handles");
+            drop(heap.native_from_token::<Lost>(token));
+        }
+    })
+}
+
+/// A pool of this thread that keeps so many handles, which nobody declared.
+fn thread_local_pool(most: usize) -> Program {
+    thread_local! {
+        static KEPT: RefCell<Vec<Gc<Lost>>> = const { RefCell::new(Vec::new()) };
+    }
+    KEPT.take();
+    Box::new(move |heap| {
+        KEPT.with_borrow_mut(|kept| {
+            if kept.len() < most {
+                kept.push(lost(heap));
+            }
+        });
+    })
+}
+
 /// Names and programs; `seed` moves everything that is random.
 pub(crate) fn innocents(heap: &Heap, seed: u64) -> Vec<(&'static str, Program)> {
     vec![
@@ -154,6 +183,9 @@ pub(crate) fn innocents(heap: &Heap, seed: u64) -> Vec<(&'static str, Program)> 
         ("renewed every 100", lazy(heap, 100)),
         ("double buffer of 10", renewed(heap, 10)),
         ("double buffer of 1", renewed(heap, 1)),
+        ("handles lent to native code, 1", lent(1)),
+        ("handles lent to native code, 200", lent(200)),
+        ("thread-local pool of 300", thread_local_pool(300)),
         ("nothing kept", Box::new(|heap: &Heap| drop(lost(heap)))),
     ]
 }

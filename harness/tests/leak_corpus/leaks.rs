@@ -38,7 +38,7 @@ impl Rate {
 }
 
 /// Leaks once; the iteration makes keys unique.
-type Leaker = Box<dyn FnMut(&Heap, u64)>;
+pub(super) type Leaker = Box<dyn FnMut(&Heap, u64)>;
 
 /// A leaking program: what it is called, what it is, and what holds the lost objects.
 pub(crate) struct Leak {
@@ -46,7 +46,7 @@ pub(crate) struct Leak {
     pub(crate) class: LeakClass,
     /// A part of the holder path that must be named; empty where nobody holds them.
     pub(crate) edge: &'static str,
-    make: fn(&Heap) -> Leaker,
+    pub(super) make: fn(&Heap) -> Leaker,
 }
 
 impl Leak {
@@ -88,7 +88,7 @@ fn registry(heap: &Heap) -> Root<Registry> {
 }
 
 /// The lost object as a Python value.
-fn value(heap: &Heap) -> Value {
+pub(super) fn value(heap: &Heap) -> Value {
     Value::from(Gc::erase(lost(heap)))
 }
 
@@ -111,10 +111,14 @@ fn with_attribute(heap: &Heap, form: &str, inner: Value) -> Root<Instance> {
     app
 }
 
-const REACHABLE: LeakClass = LeakClass::ReachableGrowth;
+pub(super) const REACHABLE: LeakClass = LeakClass::ReachableGrowth;
 
-/// Every way of leaking; each is run at several rates.
-pub(crate) const LEAKS: [Leak; 18] = [
+/// Every way of leaking, with those of `more`; each is run at several rates.
+pub(crate) fn all() -> impl Iterator<Item = &'static Leak> {
+    LEAKS.iter().chain(&super::more::MORE)
+}
+
+const LEAKS: [Leak; 18] = [
     Leak {
         name: "vector field",
         class: REACHABLE,
