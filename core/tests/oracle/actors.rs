@@ -8,7 +8,7 @@ use std::mem;
 use exuvia_core::object::{Class, Frame, Instance, List, Step, Str, Value, WeakRef};
 use exuvia_core::{Callback, Gc, Heap, Trace};
 
-use crate::program::NAMES;
+use crate::program::{Lift, NAMES};
 
 /// Markers begin here, as in `interpreter.py`.
 pub(crate) const FIRST: i64 = 1_000_000;
@@ -30,6 +30,7 @@ pub(crate) struct World {
     pub(crate) log: RefCell<Vec<String>>,
     pub(crate) spelled: Spelled,
     pub(crate) counter: Cell<i64>,
+    pub(crate) lift: Lift,
 }
 
 thread_local! {
@@ -37,7 +38,7 @@ thread_local! {
 }
 
 impl World {
-    pub(crate) fn enter(heap: &Heap) -> std::rc::Rc<World> {
+    pub(crate) fn enter(heap: &Heap, lift: Lift) -> std::rc::Rc<World> {
         let name = |text| Str::intern(heap, text);
         let world = std::rc::Rc::new(World {
             names: RefCell::default(),
@@ -49,6 +50,7 @@ impl World {
                 places: [name("v"), name("w"), name("x")],
             },
             counter: Cell::new(0),
+            lift,
         });
         let old = WORLD.replace(Some(world.clone()));
         drop(old);
@@ -143,7 +145,7 @@ fn finalize(this: &Gc<Instance>) {
         3 => world.raise(m, this.get_attr(v).unwrap_or(Value::NONE)),
         4 => world.note(format!("r{m}:{}", heap.collect_all())),
         // Replacing what `w` holds would cut: see `Program::generated`.
-        5 | 6 if this.get_attr(w).is_some_and(|held| !held.is_none()) => {}
+        5 | 6 | 8 if this.get_attr(w).is_some_and(|held| !held.is_none()) => {}
         5 => {
             let weak = Value::from(WeakRef::new(this));
             this.set_attr(&heap, w, weak).expect("every class has w");
@@ -152,6 +154,17 @@ fn finalize(this: &Gc<Instance>) {
             let list = List::from_iter(&heap, [Value::small(10_000_000 + m), Value::from(this)]);
             this.set_attr(&heap, w, Value::from(list))
                 .expect("every class has w");
+        }
+        8 => {
+            let back = heap.alloc(Cb {
+                m: 20_000_000 + m,
+                act: 0,
+                v: RefCell::default(),
+                of: m,
+                arg: 0,
+            });
+            let weak = Value::from(WeakRef::with_callback(this, back));
+            this.set_attr(&heap, w, weak).expect("every class has w");
         }
         7 => world.note(format!("k{m}:{}", Gc::weak_count(this))),
         _ => {}

@@ -27,6 +27,8 @@ raised = {}
 log = []
 counter = 0
 frozen = False
+# The one difference by design that the program does not stay clear of.
+lift = ""
 
 
 def fresh():
@@ -61,12 +63,14 @@ def finalize(self):
         raised[m] = getattr(self, "v", None)
     elif act == 4:
         log.append("r%d:%d" % (m, gc.collect()))
-    elif act in (5, 6) and getattr(self, "w", None) is not None:
+    elif act in (5, 6, 8) and getattr(self, "w", None) is not None:
         pass  # Replacing what `w` holds would cut: see `Program::generated`.
     elif act == 5:
         self.w = weakref.ref(self)
     elif act == 6:
         self.w = [10000000 + m, self]
+    elif act == 8:
+        self.w = weakref.ref(self, Cb(20000000 + m, 0, None, m, 0))
     elif act == 7:
         log.append("k%d:%d" % (m, weakref.getweakrefcount(self)))
 
@@ -262,17 +266,23 @@ def op_list(k, a, b, c):
 
 
 def flat(v):
-    """Tuples of tuples are untracked in several passes here; none are made."""
+    """Tuples of tuples are untracked in several passes here."""
     return None if type(v) is tuple else v
 
 
+def item(v):
+    return v if lift == "tuples" else flat(v)
+
+
 def op_tuple(k, a, b, c):
-    names[k] = (fresh(), flat(names[a]), flat(names[b]))
+    names[k] = (fresh(), item(names[a]), item(names[b]))
 
 
 def op_dict(k, a, b, c):
     o = {"#": fresh()}
-    o["v"] = o if flat(names[a]) is None else names[a]
+    # A dict always holds something tracked, unless that is lifted.
+    nothing = flat(names[a]) is None and lift != "dicts"
+    o["v"] = o if nothing else flat(names[a])
     names[k] = o
 
 
@@ -300,9 +310,8 @@ def op_store(k, a, b, c):
         if len(o) > 1:
             o[1 + b % (len(o) - 1)] = names[a]
     elif t is dict:
-        # A dict always holds something tracked: see `differences.md`.
-        if flat(names[a]) is not None:
-            o[SPELL[b % 3]] = names[a]
+        if lift == "dicts" or flat(names[a]) is not None:
+            o[SPELL[b % 3]] = flat(names[a])
     elif t is Cb:
         o.v = names[a]
     elif t in INSTANCE:
@@ -372,8 +381,14 @@ def op_weak(k, a, b, c):
 
 def op_watch(k, a, b, c):
     o = names[a]
-    # A generator's callbacks run before its finalizer (3.13), ours after it.
-    if type(o) in WEAK and type(o) is not GENERATOR:
+    # A generator's callbacks run before its finalizer (3.13), ours after it:
+    # if that is lifted, they do nothing but tell.
+    if type(o) is GENERATOR and lift == "generators":
+        back = Cb(fresh(), 0, None, marker(o), b)
+        w = weakref.ref(o, back)
+        o = back = None
+        names[k] = w
+    elif type(o) in WEAK and type(o) is not GENERATOR:
         back = Cb(fresh(), c, names[b], marker(o), b)
         w = weakref.ref(o, back)
         o = back = None
@@ -454,8 +469,12 @@ def tick():
 
 
 def run(lines, text, out):
-    global counter, frozen
+    global counter, frozen, lift
     head = lines[0].split()
+    lift = head[5] if len(head) > 5 else ""
+    closely = lift in ("tuples", "dicts")
+    text = text or closely
+    every = 1 if closely else EVERY
     counter = 0
     gc.collect()
     gc.freeze()
@@ -477,7 +496,7 @@ def run(lines, text, out):
             out.append("A %d %s" % (at, " ".join(log)))
         collected = bool(log) or code == "collect"
         log.clear()
-        if collected or at % EVERY == EVERY - 1 or at == len(lines) - 2:
+        if collected or at % every == every - 1 or at == len(lines) - 2:
             state = describe(base)
             if text:
                 out.extend("T %d %s" % (at, part) for part in state.split("\n"))

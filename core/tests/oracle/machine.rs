@@ -13,7 +13,7 @@ use exuvia_core::{DebugFlags, Gc, Heap, Phase};
 
 use crate::actors::{Body, Cb, World, classes};
 use crate::describe::{Describer, as_callback};
-use crate::program::{Code, NAMES, Op, Program};
+use crate::program::{Code, Lift, NAMES, Op, Program};
 
 /// Operations between two looks at the whole state.
 const EVERY: usize = 4;
@@ -39,7 +39,7 @@ struct Machine {
 pub(crate) fn run(program: &Program, automatic: impl Fn(usize) -> Vec<usize>) -> Vec<Outcome> {
     let heap = Heap::new();
     heap.disable();
-    let world = World::enter(&heap);
+    let world = World::enter(&heap, program.lift);
     let classes = classes(&heap, &world.spelled);
     heap.collect_all();
     heap.freeze();
@@ -67,7 +67,7 @@ pub(crate) fn run(program: &Program, automatic: impl Fn(usize) -> Vec<usize>) ->
     outcomes
 }
 
-/// Tuples of tuples are untracked in several passes in CPython; none are made.
+/// Tuples of tuples are untracked in several passes in CPython.
 fn flat(value: Value) -> Value {
     match value.as_tuple().is_some() {
         true => Value::NONE,
@@ -78,6 +78,7 @@ fn flat(value: Value) -> Value {
 impl Machine {
     fn run(&self, program: &Program, automatic: impl Fn(usize) -> Vec<usize>) -> Vec<Outcome> {
         let last = program.ops.len().saturating_sub(1);
+        let every = if program.lift.closely() { 1 } else { EVERY };
         let mut outcomes = Vec::with_capacity(program.ops.len());
         for (at, op) in program.ops.iter().enumerate() {
             self.step(*op);
@@ -88,7 +89,7 @@ impl Machine {
             let automatic = self.take_log();
             let look = !automatic.is_empty()
                 || op.code == Code::Collect
-                || at % EVERY == EVERY - 1
+                || at % every == every - 1
                 || at == last;
             let state = look.then(|| self.state());
             outcomes.push(Outcome {
@@ -170,7 +171,7 @@ impl Machine {
             }
             Code::Tuple => {
                 let marker = Value::small(world.fresh());
-                let items = [marker, flat(world.name(a)), flat(world.name(b))];
+                let items = [marker, self.item(a), self.item(b)];
                 world.set_name(k, Value::from(Tuple::new(heap, items.into_iter())));
             }
             Code::Dict => self.make_dict(k, a),
@@ -263,13 +264,22 @@ impl Machine {
         &self.world.spelled.places[b as usize % Describer::places(value)]
     }
 
+    /// What a tuple may hold: see [`flat`].
+    fn item(&self, name: u8) -> Value {
+        let value = self.world.name(name);
+        match self.world.lift {
+            Lift::Tuples => value,
+            _ => flat(value),
+        }
+    }
+
     fn make_dict(&self, k: u8, a: u8) {
         let (heap, world) = (&self.heap, &self.world);
         let dict = Dict::new(heap);
         let marker = Value::small(world.fresh());
         dict.insert(heap, Value::from(Str::intern(heap, "#")), marker);
         let value = match flat(world.name(a)) {
-            value if value.is_none() => Value::from(&dict),
+            value if value.is_none() && world.lift != Lift::Dicts => Value::from(&dict),
             value => value,
         };
         dict.insert(heap, Value::from(self.place(0)), value);
@@ -319,7 +329,8 @@ impl Machine {
                 list.set(1 + b as usize % (list.len() - 1), value);
             }
         } else if let Some(dict) = target.as_dict() {
-            if flat(value.clone()).is_none() {
+            let value = flat(value);
+            if value.is_none() && self.world.lift != Lift::Dicts {
                 return;
             }
             let old = dict.insert(&self.heap, Value::from(self.place(b)), value);
@@ -372,13 +383,19 @@ impl Machine {
     fn watch(&self, k: u8, a: u8, b: u8, c: u8) {
         let target = self.world.name(a);
         let callback = as_callback(&target);
-        if target.as_instance().is_none() && callback.is_none() {
+        let generator = target.as_generator().map(|generator| generator.clone());
+        let told_only = generator.is_some() && self.world.lift == Lift::Generators;
+        if target.as_instance().is_none() && callback.is_none() && !told_only {
             return;
         }
+        let (act, v) = match told_only {
+            true => (0, Value::NONE),
+            false => (c, self.world.name(b)),
+        };
         let back = self.heap.alloc(Cb {
             m: self.world.fresh(),
-            act: c,
-            v: RefCell::new(self.world.name(b)),
+            act,
+            v: RefCell::new(v),
             of: self.name_of(&target),
             arg: b,
         });
@@ -386,10 +403,12 @@ impl Machine {
             WeakRef::with_callback(&*instance, back)
         } else if let Some(callback) = &callback {
             WeakRef::with_callback(callback, back)
+        } else if let Some(generator) = &generator {
+            WeakRef::with_callback(generator, back)
         } else {
             return;
         };
-        drop((target, callback));
+        drop((target, callback, generator));
         self.world.set_held(k, Value::from(weak));
     }
 

@@ -10,6 +10,7 @@
 mod actors;
 mod compare;
 mod describe;
+mod design;
 mod machine;
 mod program;
 mod python;
@@ -18,6 +19,7 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use compare::Difference;
+use design::Hits;
 use machine::Outcome;
 use program::Program;
 use python::{Python, Said};
@@ -61,7 +63,10 @@ fn differences(python: &Python, programs: &[Program], text: bool) -> Vec<Option<
     programs
         .iter()
         .zip(&said)
-        .map(|(program, said)| compare::compare(&ours(program, said), said))
+        .map(|(program, said)| {
+            let ours = ours(program, said);
+            compare::compare(program.lift, &ours, said, &mut Hits::default())
+        })
         .collect()
 }
 
@@ -129,6 +134,7 @@ fn generated_programs_do_what_cpython_does() {
     let mut collections = [0; 2];
     let mut user_code = 0;
     let mut failed = Vec::new();
+    let mut hits = Hits::default();
     let mut seed = first;
     while seed < first + count {
         let end = (seed + BATCH).min(first + count);
@@ -148,7 +154,7 @@ fn generated_programs_do_what_cpython_does() {
                 collections[1] += of(&outcome.automatic, ')');
                 user_code += of(&outcome.events, 'f') + of(&outcome.events, 'c');
             }
-            if compare::compare(&outcomes, said).is_some() {
+            if compare::compare(program.lift, &outcomes, said, &mut hits).is_some() {
                 failed.push(program);
             }
         }
@@ -164,6 +170,9 @@ fn generated_programs_do_what_cpython_does() {
         failed.len(),
         start.elapsed().as_secs_f64()
     );
+    for (what, hits) in hits.rows() {
+        println!("by design, {what}: {hits}");
+    }
     assert!(
         collections[1] as u64 > count,
         "too few automatic collections"

@@ -1,4 +1,4 @@
-//! Generated programs and their text form: a head `P seed t0 t1 t2`, an
+//! Generated programs and their text form: a head `P seed t0 t1 t2 lift`, an
 //! operation `code k a b c` a line, a full stop.
 //!
 //! `k` is the name that an operation writes (or the generation), the others are
@@ -86,10 +86,82 @@ impl Code {
     }
 }
 
+/// A difference by design that a program does not stay clear of: the comparer's
+/// predicate of it is asked, and counts. At most one, so that each is seen alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lift {
+    /// Every difference that programs can stay clear of is.
+    Nothing,
+    /// Tuples hold tuples.
+    Tuples,
+    /// Dicts may hold nothing tracked.
+    Dicts,
+    /// Generators have callbacks.
+    Generators,
+    /// Finalizers attach callbacks to their own objects.
+    OwnTrash,
+}
+
+impl Lift {
+    const ALL: [(Lift, &str); 4] = [
+        (Lift::Tuples, "tuples"),
+        (Lift::Dicts, "dicts"),
+        (Lift::Generators, "generators"),
+        (Lift::OwnTrash, "trash"),
+    ];
+
+    /// One program of 16 for each.
+    fn of_seed(seed: u64) -> Lift {
+        match seed % 16 {
+            3 => Lift::Tuples,
+            7 => Lift::Dicts,
+            11 => Lift::Generators,
+            15 => Lift::OwnTrash,
+            _ => Lift::Nothing,
+        }
+    }
+
+    fn text(self) -> &'static str {
+        let known = Lift::ALL.iter().find(|(lift, _)| *lift == self);
+        known.map_or("", |(_, text)| text)
+    }
+
+    fn parse(text: &str) -> Option<Lift> {
+        let known = Lift::ALL.iter().find(|(_, known)| *known == text);
+        known.map(|(lift, _)| *lift)
+    }
+
+    /// Whether the state is compared after every operation, and line by line.
+    pub(crate) fn closely(self) -> bool {
+        matches!(self, Lift::Tuples | Lift::Dicts)
+    }
+}
+
+/// Makes what a lifted program is about frequent; `last` is the name that got
+/// such an object last.
+fn steer(op: &mut Op, lift: Lift, last: &mut u8) {
+    match (lift, op.code) {
+        (Lift::OwnTrash, Code::Instance) if matches!(op.c, 5 | 7) => op.c = 8,
+        (Lift::Tuples, Code::List | Code::Tuple) => {
+            op.code = Code::Tuple;
+            op.a = std::mem::replace(last, op.k);
+        }
+        (Lift::Generators, Code::Generator | Code::List) => {
+            op.code = Code::Generator;
+            op.b = 0;
+            *last = op.k;
+        }
+        (Lift::Generators, Code::Watch) => op.a = *last,
+        (Lift::Generators, Code::Send | Code::Drop) if op.c.is_multiple_of(2) => op.k = *last,
+        _ => {}
+    }
+}
+
 /// A program with the thresholds that it runs under.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Program {
     pub(crate) seed: u64,
+    pub(crate) lift: Lift,
     pub(crate) thresholds: (usize, usize, usize),
     pub(crate) ops: Vec<Op>,
 }
@@ -98,18 +170,21 @@ impl Program {
     /// The program of a seed, with `len` operations before its end.
     pub(crate) fn generated(seed: u64, len: usize) -> Program {
         let mut rng = Rng::with_seed(seed);
+        let lift = Lift::of_seed(seed);
         let freezes = rng.u8(..8) == 0;
         // What a finalizer cuts off may die before or after its own finalizer
         // resurrected it: the order of finalizers, which is a set, would show.
-        let cuts = rng.bool();
+        let cuts = rng.bool() || lift == Lift::Generators;
         let thresholds = (rng.usize(2..40), rng.usize(1..5), rng.usize(1..5));
         let mut ops: Vec<Op> = Vec::with_capacity(len + 40);
+        let mut last = 0;
         while ops.len() < len {
-            let op = Program::operation(&mut rng, cuts);
+            let mut op = Program::operation(&mut rng, cuts);
+            steer(&mut op, lift, &mut last);
             let wanted = match op.code {
                 Code::Freeze | Code::Unfreeze => freezes,
                 // A suspended generator that is finalized cuts, too.
-                Code::Generator => cuts,
+                Code::Generator => cuts || lift == Lift::Generators,
                 _ => true,
             };
             if wanted {
@@ -119,6 +194,7 @@ impl Program {
         ops.extend(Program::end(freezes));
         Program {
             seed,
+            lift,
             thresholds,
             ops,
         }
@@ -164,7 +240,13 @@ impl Program {
     /// The text form.
     pub(crate) fn text(&self) -> String {
         let (young, middle, old) = self.thresholds;
-        let mut text = format!("P {} {young} {middle} {old}\n", self.seed);
+        let head = format!(
+            "P {} {young} {middle} {old} {}",
+            self.seed,
+            self.lift.text()
+        );
+        let mut text = head.trim_end().to_owned();
+        text.push('\n');
         for op in &self.ops {
             let Op { code, k, a, b, c } = op;
             text.push_str(&format!("{} {k} {a} {b} {c}\n", code.text()));
@@ -195,6 +277,10 @@ impl Program {
             .collect::<Option<Vec<Op>>>()?;
         Some(Program {
             seed: head.get(1)?.parse().ok()?,
+            lift: match head.get(5) {
+                Some(text) => Lift::parse(text)?,
+                None => Lift::Nothing,
+            },
             thresholds,
             ops,
         })
