@@ -57,12 +57,59 @@ unsafe impl Trace for Waiting {
 /// A collection with removals that wait.
 pub(super) trait Guarded: Trace {
     fn waiting(&self) -> &Waiting;
+
+    /// Removes the entry of a key, or of a weak reference to one, that died.
+    fn remove_dead(&self, key: &Value);
+
+    /// A key died: its entry goes, now or when nobody iterates any more.
+    fn bury(&self, key: Value) {
+        if let Some(key) = self.waiting().note(key) {
+            self.remove_dead(&key);
+        }
+    }
+
     /// Removes what waited, unless somebody still iterates.
-    fn commit(&self);
+    fn commit(&self) {
+        while let Some(key) = self.waiting().next() {
+            self.remove_dead(&key);
+        }
+    }
+
+    /// Entries whose referent lives: `all`, unless dead ones wait; else those
+    /// that `living` counts.
+    fn count(&self, all: impl FnOnce() -> usize, living: impl FnOnce() -> usize) -> usize {
+        self.commit();
+        match self.waiting().len() {
+            0 => all(),
+            _ => living(),
+        }
+    }
+}
+
+/// What a weak reference among the entries refers to, while that lives.
+pub(super) fn living(reference: &Value) -> Option<Value> {
+    reference.as_weakref()?.upgrade()
 }
 
 /// Iterates over a weak collection as it was at the beginning, leaving out what
 /// has died since. While it lives, dead entries stay in the collection.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{List, Value, WeakSet};
+/// let heap = Heap::new();
+/// let set = WeakSet::new(&heap);
+/// let lists = [(); 3].map(|()| Value::from(List::new(&heap)));
+/// for list in &lists {
+///     set.add(&heap, list).unwrap();
+/// }
+/// let mut iter = set.iter();
+/// assert!(iter.next().is_some());
+/// drop(lists); // Nobody else holds them: the rest is left out.
+/// assert!(iter.next().is_none());
+/// drop(iter);
+/// assert!(set.is_empty());
+/// ```
 pub struct WeakIter<C: Trace, T> {
     entries: std::vec::IntoIter<(Value, Value)>,
     read: fn(Value, Value) -> Option<T>,

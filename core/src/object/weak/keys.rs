@@ -5,8 +5,7 @@ use std::fmt;
 use super::super::dict::Dict;
 use super::super::value::Value;
 use super::super::weakref::{WeakError, WeakRef};
-use super::guard::{Guarded, Waiting, WeakIter};
-use super::values::reference_value;
+use super::guard::{Guarded, Waiting, WeakIter, living};
 use crate::gc::handle::{Gc, GcAny};
 use crate::gc::trace::{Trace, Visitor};
 use crate::gc::weak::{Callback, Weak};
@@ -48,21 +47,13 @@ unsafe impl<C: Trace> Trace for Remover<C> {
     }
 }
 
-/// A collection of references with callbacks.
-pub(super) trait Referring: Guarded {
-    /// Removes a reference, dead or not. It is found by the hash it kept, and
-    /// by identity.
-    fn remove_reference(&self, reference: &Value);
-}
-
-impl<C: Referring> Callback for Remover<C> {
+impl<C: Guarded> Callback for Remover<C> {
     fn call(&self, _: &Heap) {}
     fn call_for(&self, reference: &GcAny, _: &Heap) {
         if let Some(collection) = self.collection.upgrade()
-            && let Some(reference) = reference_value(reference)
-            && let Some(reference) = collection.waiting().note(reference)
+            && let Some(reference) = WeakRef::from_any(reference)
         {
-            collection.remove_reference(&reference);
+            collection.bury(Value::from(reference));
         }
     }
 }
@@ -148,11 +139,7 @@ impl WeakKeyDictionary {
 
     /// Entries whose key lives.
     pub fn len(&self) -> usize {
-        self.commit();
-        if self.waiting.len() == 0 {
-            return self.data.len();
-        }
-        self.items().len()
+        self.count(|| self.data.len(), || self.items().len())
     }
 
     /// Whether there is no entry.
@@ -212,7 +199,7 @@ pub(super) fn probe(key: &Value) -> Option<Value> {
 }
 
 fn read(reference: Value, value: Value) -> Option<(Value, Value)> {
-    Some((reference.as_weakref()?.upgrade()?, value))
+    Some((living(&reference)?, value))
 }
 
 impl Gc<WeakKeyDictionary> {
@@ -222,20 +209,13 @@ impl Gc<WeakKeyDictionary> {
     }
 }
 
-impl Referring for WeakKeyDictionary {
-    fn remove_reference(&self, reference: &Value) {
-        drop(self.data.remove(reference));
-    }
-}
-
 impl Guarded for WeakKeyDictionary {
     fn waiting(&self) -> &Waiting {
         &self.waiting
     }
-    fn commit(&self) {
-        while let Some(reference) = self.waiting.next() {
-            self.remove_reference(&reference);
-        }
+    /// The reference is found by the hash it kept, and by identity.
+    fn remove_dead(&self, reference: &Value) {
+        drop(self.data.remove(reference));
     }
 }
 

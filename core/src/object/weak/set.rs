@@ -5,8 +5,8 @@ use std::fmt;
 use super::super::set::Set;
 use super::super::value::Value;
 use super::super::weakref::{WeakError, WeakRef};
-use super::guard::{Guarded, Waiting, WeakIter};
-use super::keys::{Referring, Remover, probe};
+use super::guard::{Guarded, Waiting, WeakIter, living};
+use super::keys::{Remover, probe};
 use crate::gc::handle::Gc;
 use crate::gc::trace::{Trace, Visitor};
 use crate::heap::Heap;
@@ -98,7 +98,7 @@ impl WeakSet {
         loop {
             let reference = self.data.pop()?;
             self.waiting.forget(&reference);
-            if let Some(value) = reference.as_weakref().and_then(|weak| weak.upgrade()) {
+            if let Some(value) = living(&reference) {
                 return Some(value);
             }
         }
@@ -112,11 +112,7 @@ impl WeakSet {
 
     /// Members that live.
     pub fn len(&self) -> usize {
-        self.commit();
-        if self.waiting.len() == 0 {
-            return self.data.len();
-        }
-        self.values().len()
+        self.count(|| self.data.len(), || self.values().len())
     }
 
     /// Whether there is no member.
@@ -126,10 +122,7 @@ impl WeakSet {
 
     /// Members that live, in order of insertion.
     pub fn values(&self) -> Vec<Value> {
-        let values = self.data.values().into_iter();
-        values
-            .filter_map(|weak| weak.as_weakref()?.upgrade())
-            .collect()
+        self.data.values().iter().filter_map(living).collect()
     }
 
     /// Takes out the members that `keep` refuses: the set algebra in place.
@@ -158,15 +151,7 @@ impl Gc<WeakSet> {
     pub fn iter(&self) -> WeakIter<WeakSet, Value> {
         let references = self.data.values();
         let entries = references.into_iter().map(|r| (r, Value::NONE)).collect();
-        WeakIter::new(self, entries, |reference, _| {
-            reference.as_weakref()?.upgrade()
-        })
-    }
-}
-
-impl Referring for WeakSet {
-    fn remove_reference(&self, reference: &Value) {
-        self.data.discard(reference);
+        WeakIter::new(self, entries, |reference, _| living(&reference))
     }
 }
 
@@ -174,10 +159,8 @@ impl Guarded for WeakSet {
     fn waiting(&self) -> &Waiting {
         &self.waiting
     }
-    fn commit(&self) {
-        while let Some(reference) = self.waiting.next() {
-            self.remove_reference(&reference);
-        }
+    fn remove_dead(&self, reference: &Value) {
+        self.data.discard(reference);
     }
 }
 

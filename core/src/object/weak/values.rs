@@ -5,8 +5,8 @@ use std::fmt;
 use super::super::dict::Dict;
 use super::super::value::Value;
 use super::super::weakref::{WeakError, WeakRef};
-use super::guard::{Guarded, Waiting, WeakIter};
-use crate::gc::handle::{Gc, GcAny};
+use super::guard::{Guarded, Waiting, WeakIter, living};
+use crate::gc::handle::Gc;
 use crate::gc::trace::{Trace, Visitor};
 use crate::gc::weak::{Callback, Weak};
 use crate::heap::Heap;
@@ -47,10 +47,8 @@ unsafe impl Trace for Remover {
 
 impl Callback for Remover {
     fn call(&self, _: &Heap) {
-        if let Some(dictionary) = self.dictionary.upgrade()
-            && let Some(key) = dictionary.waiting.note(self.key.clone())
-        {
-            dictionary.remove_dead(&key);
+        if let Some(dictionary) = self.dictionary.upgrade() {
+            dictionary.bury(self.key.clone());
         }
     }
 }
@@ -71,7 +69,7 @@ impl WeakValueDictionary {
 
     /// The value of a key, while it lives. May run the key's hooks.
     pub fn get(&self, key: &Value) -> Option<Value> {
-        self.data.get(key)?.as_weakref()?.upgrade()
+        living(&self.data.get(key)?)
     }
 
     /// Whether the key has a value that lives. May run the key's hooks.
@@ -83,7 +81,7 @@ impl WeakValueDictionary {
     /// key's hooks.
     pub fn remove(&self, key: &Value) -> Option<Value> {
         self.commit();
-        self.data.remove(key)?.as_weakref()?.upgrade()
+        living(&self.data.remove(key)?)
     }
 
     /// Takes the newest entry whose value lives out.
@@ -91,7 +89,7 @@ impl WeakValueDictionary {
         self.commit();
         loop {
             let (key, reference) = self.data.pop_item()?;
-            if let Some(value) = reference.as_weakref().and_then(|weak| weak.upgrade()) {
+            if let Some(value) = living(&reference) {
                 return Some((key, value));
             }
         }
@@ -105,11 +103,7 @@ impl WeakValueDictionary {
 
     /// Entries whose value lives.
     pub fn len(&self) -> usize {
-        self.commit();
-        if self.waiting.len() == 0 {
-            return self.data.len();
-        }
-        self.items().len()
+        self.count(|| self.data.len(), || self.items().len())
     }
 
     /// Whether there is no entry.
@@ -138,18 +132,10 @@ impl WeakValueDictionary {
         let values = self.data.values();
         values.iter().filter_map(Value::as_weakref).collect()
     }
-
-    /// `_remove_dead_weakref`: the entry may have got another value meanwhile.
-    fn remove_dead(&self, key: &Value) {
-        let dead = |value: Value| value.as_weakref().is_some_and(|weak| weak.is_dead());
-        if self.data.get(key).is_some_and(dead) {
-            drop(self.data.remove(key));
-        }
-    }
 }
 
 fn read(key: Value, reference: Value) -> Option<(Value, Value)> {
-    Some((key, reference.as_weakref()?.upgrade()?))
+    Some((key, living(&reference)?))
 }
 
 impl Gc<WeakValueDictionary> {
@@ -221,9 +207,11 @@ impl Guarded for WeakValueDictionary {
     fn waiting(&self) -> &Waiting {
         &self.waiting
     }
-    fn commit(&self) {
-        while let Some(key) = self.waiting.next() {
-            self.remove_dead(&key);
+    /// `_remove_dead_weakref`: the entry may have got another value meanwhile.
+    fn remove_dead(&self, key: &Value) {
+        let dead = |value: Value| value.as_weakref().is_some_and(|weak| weak.is_dead());
+        if self.data.get(key).is_some_and(dead) {
+            drop(self.data.remove(key));
         }
     }
 }
@@ -241,9 +229,4 @@ impl fmt::Debug for WeakValueDictionary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.items()).finish()
     }
-}
-
-/// Tells a callback's reference from others; used by the other collections.
-pub(super) fn reference_value(reference: &GcAny) -> Option<Value> {
-    WeakRef::from_any(reference).map(Value::from)
 }
