@@ -4,6 +4,15 @@ use std::error::Error;
 use std::fmt;
 
 /// Why an allocation failed. The value that was to be allocated is dropped.
+///
+/// ```
+/// use exuvia_core::{AllocError, Heap};
+/// let heap = Heap::new();
+/// heap.fail_allocations_after(Some(0));
+/// assert_eq!(heap.try_alloc(1).unwrap_err(), AllocError::Injected);
+/// heap.fail_allocations_after(None);
+/// assert!(heap.try_alloc(1).is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AllocError {
@@ -47,6 +56,11 @@ impl fmt::Display for AllocError {
 impl Error for AllocError {}
 
 /// A generation outside 0, 1, 2.
+///
+/// ```
+/// use exuvia_core::{BadGeneration, Heap};
+/// assert_eq!(Heap::new().collect(3), Err(BadGeneration(3)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadGeneration(pub usize);
 

@@ -79,6 +79,15 @@ pub enum Thrown {
 }
 
 /// Why a generator cannot do what was asked.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{Generator, GeneratorError, Value};
+/// let heap = Heap::new();
+/// let generator = Generator::from_fn(&heap, (), |_, _| Some(Value::NONE));
+/// let error = generator.send(&heap, Value::TRUE).unwrap_err();
+/// assert_eq!(error, GeneratorError::NotStarted);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GeneratorError {
     /// It is running already (Python's ValueError).

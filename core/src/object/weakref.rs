@@ -33,6 +33,18 @@ use crate::heap::Heap;
 pub struct WeakRef(Gc<WeakBox>);
 
 /// Why a weak reference cannot do what was asked.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{List, Value, WeakError, WeakProxy, WeakRef};
+/// let heap = Heap::new();
+/// let error = WeakRef::of(&Value::small(1)).unwrap_err();
+/// assert_eq!(error, WeakError::NotReferable("int".to_owned()));
+/// let list = Value::from(List::new(&heap));
+/// let proxy = WeakProxy::of(&list).unwrap();
+/// drop(list);
+/// assert_eq!(proxy.referent().unwrap_err(), WeakError::NoLongerExists);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WeakError {
     /// An immediate is no object, and slots without `__weakref__` leave no room,

@@ -13,6 +13,21 @@ pub enum Domain {
 }
 
 /// One traced block.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::Str;
+/// use exuvia_core::tracemalloc::Domain;
+/// let heap = Heap::new();
+/// if heap.tracemalloc().start(1).is_ok() { // else built without the feature
+///     let text = Str::new(&heap, "a text of thirty-one characters");
+///     let snapshot = heap.tracemalloc().take_snapshot().unwrap();
+///     let [trace] = snapshot.traces() else { panic!() };
+///     assert_eq!((trace.domain, trace.size), (Domain::Object, 48));
+///     assert!(trace.traceback.newest().line > 0);
+///     drop(text);
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllocationTrace {
     /// Object or buffer.
@@ -24,6 +39,19 @@ pub struct AllocationTrace {
 }
 
 /// Every traced block that was alive when it was taken.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::List;
+/// let heap = Heap::new();
+/// if heap.tracemalloc().start(1).is_ok() { // else built without the feature
+///     let list = List::new(&heap);
+///     let snapshot = heap.tracemalloc().take_snapshot().unwrap();
+///     assert_eq!((snapshot.traces().len(), snapshot.traceback_limit()), (1, 1));
+///     assert_eq!(snapshot.filter_traces(&[]), snapshot);
+///     drop(list);
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     limit: usize,

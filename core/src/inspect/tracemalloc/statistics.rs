@@ -30,6 +30,22 @@ pub struct Statistic {
 }
 
 /// Blocks of one group in a snapshot, and the change since an older one.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::List;
+/// use exuvia_core::tracemalloc::GroupBy;
+/// let heap = Heap::new();
+/// if heap.tracemalloc().start(1).is_ok() { // else built without the feature
+///     let before = heap.tracemalloc().take_snapshot().unwrap();
+///     let list = List::new(&heap);
+///     let after = heap.tracemalloc().take_snapshot().unwrap();
+///     let [line] = &after.compare_to(&before, GroupBy::Line, false)[..] else { panic!() };
+///     assert_eq!((line.count, line.count_diff), (1, 1));
+///     assert_eq!(line.size_diff, line.size as isize);
+///     drop(list);
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatisticDiff {
     /// What they have in common.

@@ -5,6 +5,12 @@ use std::panic::Location;
 use std::rc::Rc;
 
 /// The place in a program that allocated, as `#[track_caller]` tells it.
+///
+/// ```
+/// use exuvia_core::tracemalloc::Site;
+/// let site = Site::at(std::panic::Location::caller());
+/// assert!(site.to_string().ends_with(&format!(":{}:{}", site.line, site.column)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Site {
     /// Source file, as the compiler was given it.
@@ -33,6 +39,11 @@ impl fmt::Display for Site {
 }
 
 /// One frame of a traceback.
+///
+/// ```
+/// use exuvia_core::tracemalloc::Frame;
+/// assert_eq!(Frame::new("src/main.rs", 7).to_string(), "src/main.rs:7");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Frame {
     /// Source file.

@@ -5,6 +5,18 @@ use super::{BufferError, Bytes};
 use crate::heap::Heap;
 
 /// The format of a view's items, in the machine's order of bytes.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{Bytes, Format, MemoryView, Value};
+/// let heap = Heap::new();
+/// let bytes = Value::from(Bytes::new(&heap, &7_u32.to_ne_bytes()));
+/// let view = MemoryView::new(&heap, &bytes).unwrap();
+/// assert_eq!(view.format(), Ok(Format::U8));
+/// let words = view.cast(&heap, Format::U32).unwrap();
+/// assert_eq!(words.len(), Ok(1));
+/// assert_eq!(words.item(&heap, 0), Ok(Value::small(7)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     /// `B`, the format of every fresh view.

@@ -29,6 +29,18 @@ pub use view::{BufferExport, MemoryView};
 use super::value::Value;
 
 /// Why a buffer cannot do what was asked; the names are Python's exceptions.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{BufferError, ByteArray, MemoryView, Value};
+/// let heap = Heap::new();
+/// let array = ByteArray::new(&heap, b"abc");
+/// let view = MemoryView::new(&heap, &Value::from(&array)).unwrap();
+/// assert_eq!(array.push(&heap, b'd'), Err(BufferError::Exported));
+/// view.release().unwrap();
+/// assert_eq!(view.len(), Err(BufferError::Released));
+/// array.push(&heap, b'd').unwrap();
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BufferError {
     /// A view was released (ValueError).

@@ -562,6 +562,21 @@ impl Gc<MemoryView> {
 
 /// A raw buffer on a contiguous view's bytes, for native code that reads or
 /// writes them in place.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{BufferError, ByteArray, MemoryView, Value};
+/// let heap = Heap::new();
+/// let array = ByteArray::new(&heap, b"abc");
+/// let view = MemoryView::new(&heap, &Value::from(&array)).unwrap();
+/// let export = view.export().unwrap();
+/// export.as_cells().unwrap()[0].set(b'A');
+/// assert!(export.as_slice().is_none(), "anybody could write to it");
+/// assert_eq!(view.release(), Err(BufferError::InUse(1)));
+/// drop(export);
+/// view.release().unwrap();
+/// assert_eq!(array.to_vec(), b"Abc");
+/// ```
 pub struct BufferExport {
     view: Gc<MemoryView>,
 }

@@ -16,6 +16,14 @@ use crate::gc::handle::Gc;
 use crate::heap::Heap;
 
 /// Why a class cannot be made.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{Class, ClassError};
+/// let heap = Heap::new();
+/// let twice = Class::builder(&heap, "C").slots(["a", "a"]).try_build();
+/// assert_eq!(twice.err(), Some(ClassError::DuplicateSlot("a".to_owned())));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClassError {
     /// A slot's name is no identifier.

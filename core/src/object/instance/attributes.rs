@@ -19,6 +19,16 @@ use crate::gc::handle::Gc;
 use crate::heap::Heap;
 
 /// An attribute is not there, or cannot be.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{Class, Str};
+/// let heap = Heap::new();
+/// let class = Class::builder(&heap, "Point").slots(["x"]).build();
+/// let point = Class::instantiate(&class, &heap);
+/// let error = point.lookup(&Str::intern(&heap, "y")).unwrap_err();
+/// assert_eq!(error.to_string(), "'Point' object has no attribute 'y'");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttributeError {
     /// The name of the class.

@@ -42,6 +42,19 @@ impl FinalizerTable {
 }
 
 /// What a finalizer was made of, given back when it is detached.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{Finalizer, Function, List, Value};
+/// let heap = Heap::new();
+/// let object = Value::from(List::new(&heap));
+/// let nothing = Function::new(&heap, "nothing", |_| Value::NONE, []);
+/// let finalizer = Finalizer::new(&heap, &object, nothing, [Value::small(1)]).unwrap();
+/// let detached = finalizer.detach(&heap).unwrap();
+/// assert!(detached.object.is(&object));
+/// assert_eq!(detached.arguments, [Value::small(1)]);
+/// assert!(!finalizer.is_alive());
+/// ```
 #[derive(Debug)]
 pub struct Detached {
     /// The object that was watched.
