@@ -5,7 +5,6 @@
 //! blocks freed. When user code runs, every member of the trash is held by one
 //! guard count, so that none of them dies under the collector's feet.
 
-use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
@@ -23,6 +22,35 @@ use crate::heap::surface::DebugFlags;
 
 type Trash = Vec<NonNull<Header>>;
 
+/// Some members of the trash, found by address.
+///
+/// Sorted and not hashed: with a hash of addresses (or a seed of its own for
+/// each process) the instructions of a collection would differ from run to run.
+#[derive(Default)]
+pub(super) struct Members(Vec<NonNull<Header>>);
+
+impl FromIterator<NonNull<Header>> for Members {
+    fn from_iter<I: IntoIterator<Item = NonNull<Header>>>(objects: I) -> Members {
+        let mut sorted: Vec<_> = objects.into_iter().collect();
+        sorted.sort_unstable();
+        Members(sorted)
+    }
+}
+
+impl Members {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn place(&self, object: &NonNull<Header>) -> Option<usize> {
+        self.0.binary_search(object).ok()
+    }
+
+    fn contains(&self, object: &NonNull<Header>) -> bool {
+        self.place(object).is_some()
+    }
+}
+
 impl HeapCore {
     /// Deals with the tentatively unreachable set.
     /// `untracked` are those that [`untracked_before`] named, `generation` is the
@@ -30,7 +58,7 @@ impl HeapCore {
     pub(super) fn dispose(
         &self,
         trash: Trash,
-        untracked: &HashSet<NonNull<Header>>,
+        untracked: &Members,
         generation: usize,
         outcome: &mut Outcome,
     ) {
@@ -49,7 +77,7 @@ impl HeapCore {
             let kept = if had_values {
                 trash.iter().copied().filter(is_loose).collect()
             } else {
-                HashSet::new()
+                Members::default()
             };
             outcome.finalized = finalize_garbage(self, &trash);
             let trash = release_loose(trash, &kept);
@@ -94,7 +122,7 @@ impl HeapCore {
 /// Members of the trash, not yet promoted, that CPython would not have found:
 /// tuples that an earlier collection untracked. (Not dicts: one may have been
 /// tracked as an ephemeron's key.)
-pub(super) fn untracked_before(trash: &Trash) -> HashSet<NonNull<Header>> {
+pub(super) fn untracked_before(trash: &Trash) -> Members {
     let is_untracked = |object: &&NonNull<Header>| {
         // SAFETY: members of the trash are live.
         unsafe {
@@ -186,7 +214,7 @@ fn is_loose(object: &NonNull<Header>) -> bool {
 /// Lets those go that only their guard holds: finalizers cut the last reference
 /// to them. In CPython, which guards no more than the object whose finalizer
 /// runs, they died right then, and do not count as found by the collection.
-fn release_loose(trash: Trash, kept: &HashSet<NonNull<Header>>) -> Trash {
+fn release_loose(trash: Trash, kept: &Members) -> Trash {
     let falls = |object: &NonNull<Header>| is_loose(object) && !kept.contains(object);
     let mut trash = trash;
     loop {
@@ -194,11 +222,12 @@ fn release_loose(trash: Trash, kept: &HashSet<NonNull<Header>>) -> Trash {
         if loose.is_empty() {
             return trash;
         }
-        let members: HashSet<NonNull<Header>> = trash.iter().copied().collect();
-        let mut gone = HashSet::new();
+        let members: Members = trash.iter().copied().collect();
+        let mut gone = vec![false; trash.len()];
         while let Some(object) = loose.pop() {
-            if !gone.insert(object) {
-                continue;
+            match members.place(&object) {
+                Some(place) if !gone[place] => gone[place] = true,
+                _ => continue,
             }
             let mut next = Vec::new();
             // SAFETY: guarded, hence live until its guard is given up here.
@@ -208,10 +237,10 @@ fn release_loose(trash: Trash, kept: &HashSet<NonNull<Header>>) -> Trash {
                 release(object.as_ptr());
             }
             loose.extend(next.into_iter().filter(|target| {
-                members.contains(target) && !gone.contains(target) && falls(target)
+                members.place(target).is_some_and(|place| !gone[place]) && falls(target)
             }));
         }
-        trash.retain(|object| !gone.contains(object));
+        trash.retain(|object| members.place(object).is_some_and(|place| !gone[place]));
     }
 }
 
@@ -219,11 +248,7 @@ fn release_loose(trash: Trash, kept: &HashSet<NonNull<Header>>) -> Trash {
 /// survives, with all it refers to. Returns the rest. CPython untracks survivors
 /// of the examination only, so what is resurrected stays tracked for now.
 #[inline(never)]
-fn handle_resurrected(
-    core: &HeapCore,
-    trash: Trash,
-    untracked: &HashSet<NonNull<Header>>,
-) -> Trash {
+fn handle_resurrected(core: &HeapCore, trash: Trash, untracked: &Members) -> Trash {
     let mut work = Work::over(core, trash);
     work.guards = 1;
     for index in 0..work.candidates.len() {
