@@ -10,6 +10,8 @@
 //! * [`stats`]: verdicts on numbers that vary, change points;
 //! * [`baseline`]: records that are kept to be compared with;
 //! * [`history`]: every run in a database, trends, results of other tools;
+//! * [`beside`]: trends and peers, which lie beside a run and belong into its report;
+//! * [`peers`]: the form of the comparison with other heaps;
 //! * [`output`]: terminal table, `report.md`, `report.json`, written from one comparison;
 //! * [`schema`]: the JSON Schemas of `run.json` and `report.json`, as published;
 //! * [`mod@format`]: one way to write numbers, shared by every output;
@@ -19,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 pub mod baseline;
+pub mod beside;
 pub mod chart;
 pub mod compare;
 pub mod config;
@@ -29,6 +32,7 @@ pub mod gate;
 pub mod history;
 pub mod html;
 pub mod output;
+pub mod peers;
 pub mod record;
 pub mod schema;
 pub mod stats;

@@ -305,6 +305,7 @@ fn memory_over_time_names_its_levels_and_keeps_its_extremes() {
             },
         ],
         boundaries: vec![0.0, 2.0],
+        boundary_name: "blocks",
     };
     let drawn = figure(&chart, "id").unwrap();
     assert_eq!(texts_outside(&drawn), Vec::<String>::new());

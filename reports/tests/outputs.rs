@@ -1,5 +1,6 @@
 //! The outputs agree with each other and with the record, and survive hostile names.
 
+use exuvia_reports::beside::Beside;
 use exuvia_reports::compare::{Comparison, compare};
 use exuvia_reports::config::Config;
 use exuvia_reports::fixture;
@@ -73,14 +74,19 @@ fn the_terminal_table_of_a_passed_gate() {
 #[test]
 fn the_comment_of_a_failed_gate() {
     let (base, head) = (fixture::record(), changed());
-    insta::assert_snapshot!(markdown::render(&head, Some(&base), &comparison(&head)));
+    insta::assert_snapshot!(markdown::render(
+        &head,
+        Some(&base),
+        &comparison(&head),
+        &Beside::default()
+    ));
 }
 
 #[test]
 fn the_comment_of_a_first_run() {
     let head = fixture::record();
     let first = compare(None, &head, &Config::default(), &GateOptions::default());
-    insta::assert_snapshot!(markdown::render(&head, None, &first));
+    insta::assert_snapshot!(markdown::render(&head, None, &first, &Beside::default()));
 }
 
 #[test]
@@ -139,7 +145,7 @@ fn value_of(record: &Record, case: &str, metric: &str) -> Option<f64> {
 #[test]
 fn every_percentage_recomputes_from_the_records() {
     let (base, head) = (fixture::record(), changed());
-    let text = json::render(&head, Some(&base), &comparison(&head)).unwrap();
+    let text = json::render(&head, Some(&base), &comparison(&head), &Beside::default()).unwrap();
     let report: json::Report = serde_json::from_str(&text).unwrap();
     let mut checked = 0;
     for row in &report.rows {
@@ -164,8 +170,14 @@ fn all_outputs_say_the_same() {
     let (base, head) = (fixture::record(), changed());
     let comparison = comparison(&head);
     let folder = tempfile::tempdir().unwrap();
-    let written =
-        write_reports(&folder.path().join("out"), &head, Some(&base), &comparison).unwrap();
+    let written = write_reports(
+        &folder.path().join("out"),
+        &head,
+        Some(&base),
+        &comparison,
+        &Beside::default(),
+    )
+    .unwrap();
     let json_text = std::fs::read_to_string(&written.json).unwrap();
     let report: json::Report = serde_json::from_str(&json_text).unwrap();
     let md = std::fs::read_to_string(&written.md).unwrap();
@@ -212,6 +224,7 @@ fn equal_input_gives_equal_bytes() {
             &head,
             Some(&base),
             &comparison(&head),
+            &Beside::default(),
         )
         .unwrap();
         [written.html, written.json, written.md].map(|path| std::fs::read(path).unwrap())
@@ -243,7 +256,7 @@ fn a_long_report_is_cut_and_says_so() {
         &Config::default(),
         &GateOptions::default(),
     );
-    let md = markdown::render(&head, Some(&base), &comparison);
+    let md = markdown::render(&head, Some(&base), &comparison, &Beside::default());
     assert!(md.contains("and 150 more rows in `report.json`"));
     assert!(terminal_table(&comparison, 80).contains("and 170 more rows: see report.md"));
     assert!(
@@ -289,7 +302,7 @@ fn hostile_names_stay_text() {
             &Config::default(),
             &GateOptions::default(),
         );
-        let md = markdown::render(&head, Some(&base), &comparison);
+        let md = markdown::render(&head, Some(&base), &comparison, &Beside::default());
         for forbidden in ["<script", "\u{1b}", "\u{202e}", "](java", "@every"] {
             assert!(!md.contains(forbidden), "{name}: {forbidden}");
         }
@@ -303,7 +316,7 @@ fn hostile_names_stay_text() {
         );
         let table = terminal_table(&comparison, 80);
         assert!(!table.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{name}");
-        let text = json::render(&head, Some(&base), &comparison).unwrap();
+        let text = json::render(&head, Some(&base), &comparison, &Beside::default()).unwrap();
         let report: json::Report = serde_json::from_str(&text).unwrap();
         assert!(report.rows[0].row.variant.ends_with(name));
     }
@@ -316,10 +329,92 @@ proptest! {
         let mut head = changed();
         head.measurements.iter_mut().for_each(|m| m.workload.push_str(&name));
         let comparison = comparison(&head);
-        let md = markdown::render(&head, None, &comparison);
+        let md = markdown::render(&head, None, &comparison, &Beside::default());
         for line in md.lines().filter(|l| l.starts_with("| missing") || l.starts_with("| regressed")) {
             prop_assert_eq!(line.matches('|').count(), 8, "{}", line);
         }
         prop_assert!(terminal_table(&comparison, 80).lines().count() > 3);
+    }
+}
+
+/// Every signed percentage in a text, as a fraction: `+6.8 %`, with a real minus sign.
+fn percentages(text: &str) -> Vec<f64> {
+    let text = text.replace(['\u{a0}', '\n'], " ");
+    let mut found = Vec::new();
+    for (end, _) in text.match_indices(" %") {
+        let number = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',');
+        let digits: String = text[..end]
+            .chars()
+            .rev()
+            .take_while(|c| number(*c))
+            .collect();
+        let digits: String = digits.chars().rev().filter(|c| *c != ',').collect();
+        let before = text[..end].chars().rev().find(|c| !number(*c));
+        let sign = match before {
+            Some('+') => 1.0,
+            Some(c) if c == MINUS => -1.0,
+            _ => continue, // an interval, a level, a share
+        };
+        if let Ok(number) = digits.parse::<f64>() {
+            found.push(sign * number / 100.0);
+        }
+    }
+    found
+}
+
+/// What an HTML page says, without tags.
+fn said(page: &str) -> String {
+    let body = page.split_once("<body>").map_or("", |(_, body)| body);
+    let parts = body.split('<').skip(1);
+    let texts = parts.map(|part| part.split_once('>').map_or("", |(_, text)| text));
+    texts.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_signed_percentage_in_all_four_formats_is_a_change_or_a_limit() {
+    let (base, head) = (fixture::record(), changed());
+    let comparison = comparison(&head);
+    let beside = Beside::default();
+    let change = |row: &exuvia_reports::compare::Row| {
+        let case = row.case().to_string();
+        let b = value_of(&base, &case, &row.metric)?;
+        let h = value_of(&head, &case, &row.metric)?;
+        (b != 0.0).then(|| h / b - 1.0)
+    };
+    let limits = comparison
+        .rows
+        .iter()
+        .filter_map(|row| Some(row.limit?.relative));
+    let allowed: Vec<f64> = comparison
+        .rows
+        .iter()
+        .filter_map(change)
+        .chain(limits)
+        .collect();
+    let json = json::render(&head, Some(&base), &comparison, &beside).unwrap();
+    let html = exuvia_reports::html::render(&head, Some(&base), &comparison, &beside);
+    for (format, text, least) in [
+        ("terminal", terminal_table(&comparison, 200), 3),
+        (
+            "markdown",
+            markdown::render(&head, Some(&base), &comparison, &beside),
+            3,
+        ),
+        ("json", json, 50),
+        ("html", said(&html), 10),
+    ] {
+        let shown = percentages(&text);
+        assert!(
+            shown.len() >= least,
+            "{format}: {} percentages",
+            shown.len()
+        );
+        for percentage in shown {
+            let known = |truth: &f64| (percentage - truth).abs() <= truth.abs() * 0.006 + 1e-9;
+            assert!(
+                allowed.iter().any(known),
+                "{format}: {percentage} is no change and no limit"
+            );
+        }
     }
 }

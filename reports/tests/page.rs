@@ -154,7 +154,7 @@ fn the_rows_agree_with_the_counts_of_the_comparison() {
     ] {
         let (head, base) = pages::records(name);
         let cmp = pages::judge(&head, base.as_ref());
-        let page = html::render(&head, base.as_ref(), &cmp);
+        let page = html::render(&head, base.as_ref(), &cmp, &pages::beside(name, &head));
         let mut shown: BTreeMap<&str, u64> = BTreeMap::new();
         for row in elements(&page, "tr") {
             if let Some(verdict) = row
@@ -188,7 +188,12 @@ fn the_rows_agree_with_the_counts_of_the_comparison() {
 fn every_change_that_votes_stands_on_the_page_with_both_its_values() {
     let (head, base) = pages::records("fail-40");
     let cmp = pages::judge(&head, base.as_ref());
-    let text = text_of(&html::render(&head, base.as_ref(), &cmp));
+    let text = text_of(&html::render(
+        &head,
+        base.as_ref(),
+        &cmp,
+        &pages::beside("fail-40", &head),
+    ));
     let moved = cmp
         .rows
         .iter()
@@ -254,4 +259,57 @@ fn a_variant_has_one_colour_in_the_whole_report() {
     }
     assert!(colours.len() >= 8, "{colours:?}");
     assert!(colours.values().all(|c| c.len() == 1), "{colours:?}");
+}
+
+#[test]
+fn the_causes_of_a_regression_stand_with_their_shares() {
+    let (head, base) = pages::records("fail-40");
+    let cmp = pages::judge(&head, base.as_ref());
+    let cause = cmp.causes.first().expect("the first case is explained");
+    let page = html::render(&head, base.as_ref(), &cmp, &pages::beside("fail-40", &head));
+    let text = text_of(&page);
+    assert!(text.contains("Why"));
+    for part in &cause.parts {
+        let share = format::percent(part.difference / cause.difference);
+        let name = part
+            .name
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', "&quot;");
+        for said in [
+            format::difference(part.difference, &cause.unit),
+            share.trim_start_matches('+').to_owned(),
+            name,
+            part.detail.clone(),
+        ] {
+            assert!(text.contains(&said), "{said}");
+        }
+    }
+    assert!(cause.share() >= 0.8);
+}
+
+#[test]
+fn trends_and_peers_are_drawn_with_the_numbers_they_were_made_of() {
+    let (head, _) = pages::records("fail-40");
+    let beside = pages::beside("fail-40", &head);
+    let page = pages::page("fail-40");
+    let text = text_of(&page);
+    let steps: usize = beside.trends.iter().map(|trend| trend.steps.len()).sum();
+    assert_eq!(steps, 3, "every third track steps once");
+    assert_eq!(text.matches("at run 13 (commit 0000000000)").count(), steps);
+    let peers = beside.peers.expect("the fixture has them");
+    for line in &peers.lines {
+        let ratio = line
+            .best_entry()
+            .and_then(|entry| entry.ratio)
+            .expect("a ratio");
+        assert!(
+            text.contains(&format!("{}×", format::bare(ratio.median, ""))),
+            "{}",
+            line.row
+        );
+        assert!(text.contains(&line.question[1..]), "{}", line.row);
+    }
+    assert!(text.contains("Ahead of the best peer in 3 of 3 rows."));
+    assert!(text.contains("3 with a step"));
 }

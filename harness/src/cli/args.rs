@@ -78,11 +78,9 @@ pub(crate) struct ListArgs {
     pub(crate) json: bool,
 }
 
-/// Arguments of `run`.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct RunArgs {
-    #[command(flatten)]
-    pub(crate) filter: FilterArgs,
+/// How thorough, and by which instruments.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub(crate) struct DepthArgs {
     /// Small parameters, short budgets.
     #[arg(long, conflicts_with = "full")]
     pub(crate) quick: bool,
@@ -92,6 +90,28 @@ pub(crate) struct RunArgs {
     /// Only these: time, instructions, heap, leaks, rss.
     #[arg(long = "instrument", value_delimiter = ',', value_parser = INSTRUMENTS)]
     pub(crate) instruments: Vec<String>,
+}
+
+/// Files for other programs.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct FormatArgs {
+    /// Writes files for other programs beside the report; several separated by commas.
+    #[arg(
+        long = "format",
+        value_name = "FORMAT",
+        value_delimiter = ',',
+        value_enum
+    )]
+    pub(crate) formats: Vec<FormatArg>,
+}
+
+/// Arguments of `run`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) depth: DepthArgs,
     /// Folder for run.json and everything in between [default: target/exuvia].
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
@@ -109,7 +129,7 @@ pub(crate) struct RunArgs {
 impl RunArgs {
     /// How thorough.
     pub(crate) fn depth(&self) -> Depth {
-        match (self.quick, self.full) {
+        match (self.depth.quick, self.depth.full) {
             (true, _) => Depth::Quick,
             (_, true) => Depth::Full,
             _ => Depth::Default,
@@ -120,7 +140,7 @@ impl RunArgs {
     pub(crate) fn selection(&self) -> anyhow::Result<Selection> {
         Ok(Selection {
             depth: self.depth(),
-            instruments: self.instruments.clone(),
+            instruments: self.depth.instruments.clone(),
             filter: Filter::new(self.filter.filter.clone()),
             timeout: self.timeout.map(Duration::from_secs),
             shard: self
@@ -287,14 +307,8 @@ pub(crate) struct JudgeArgs {
     /// With revisions: times process pairs of base and head for so many seconds in all.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) time_budget: Option<u64>,
-    /// Writes files for other programs beside the report.
-    #[arg(
-        long = "format",
-        value_name = "FORMAT",
-        value_delimiter = ',',
-        value_enum
-    )]
-    pub(crate) formats: Vec<FormatArg>,
+    #[command(flatten)]
+    pub(crate) formats: FormatArgs,
 }
 
 /// Arguments of `gate`.
@@ -308,18 +322,12 @@ pub(crate) struct GateArgs {
     /// A git revision to build and measure here, now, side by side with the working tree.
     #[arg(long, value_name = "GITREF")]
     pub(crate) against: Option<String>,
-    /// With --against: small parameters, short budgets.
-    #[arg(long, requires = "against", conflicts_with = "full")]
-    pub(crate) quick: bool,
-    /// With --against: long budgets.
-    #[arg(long, requires = "against")]
-    pub(crate) full: bool,
+    /// With --against only, as what is measured then.
+    #[command(flatten)]
+    pub(crate) depth: DepthArgs,
     /// With --against: only cases that match.
     #[arg(long = "filter", requires = "against", value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
-    /// With --against: only these instruments.
-    #[arg(long = "instrument", requires = "against", value_delimiter = ',', value_parser = INSTRUMENTS)]
-    pub(crate) instruments: Vec<String>,
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
     /// Folder of the report [default: the record's].
@@ -371,14 +379,8 @@ pub(crate) struct LeaksArgs {
     /// Prints JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Other formats to write beside the record; several separated by commas.
-    #[arg(
-        long = "format",
-        value_name = "FORMAT",
-        value_delimiter = ',',
-        value_enum
-    )]
-    pub(crate) formats: Vec<FormatArg>,
+    #[command(flatten)]
+    pub(crate) formats: FormatArgs,
 }
 
 /// Arguments of `init`.

@@ -1,7 +1,7 @@
 //! `history`: the runs that were kept, trends with their steps, results of other tools.
 
 use exuvia_reports::format::date_time;
-use exuvia_reports::history::{self, Store, import, trend::Trend};
+use exuvia_reports::history::{self, Store, Track, import, trend::Trend};
 use exuvia_reports::record::Record;
 use serde_json::json;
 
@@ -31,6 +31,18 @@ pub(crate) fn keep(place: &Place, record: &Record) {
     if let Err(error) = kept {
         eprintln!("exuvia: this run is not in the history: {error:#}");
     }
+}
+
+/// The metric whose trends stand in the report: it moves with the code and not with the machine's load.
+const IN_REPORT: &str = "instructions/ir";
+
+/// What the report draws trends of; nothing where no history is kept or it cannot be read.
+pub(crate) fn tracks(place: &Place) -> Vec<Track> {
+    let read = open(place, None).and_then(|mut store| Ok(store.tracks("%", IN_REPORT)?));
+    read.unwrap_or_else(|error| {
+        eprintln!("exuvia: no trends in this report: {error:#}");
+        Vec::new()
+    })
 }
 
 fn open(place: &Place, given: Option<&str>) -> anyhow::Result<Box<dyn Store>> {

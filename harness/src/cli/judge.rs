@@ -3,16 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use exuvia_reports::baseline::Baselines;
+use exuvia_reports::beside::Beside;
 use exuvia_reports::compare::{Comparison, compare as compared};
 use exuvia_reports::config::Config;
 use exuvia_reports::gate::{BaseWanted, GateOptions};
 use exuvia_reports::output::{Format, write_format};
+use exuvia_reports::peers::{self, Peers};
 use exuvia_reports::record::{Depth, Record};
 use exuvia_reports::why::{Details, explain};
 use exuvia_reports::{terminal_table, write_reports};
 
 use super::args::{
-    BaselineCommand, CompareArgs, FilterArgs, FormatArg, GateArgs, JudgeArgs, ReportArgs, RunArgs,
+    BaselineCommand, CompareArgs, DepthArgs, FilterArgs, FormatArg, GateArgs, JudgeArgs, ReportArgs, RunArgs,
 };
 use super::place::Place;
 use super::revision::{self, Measured, Revision, Task};
@@ -83,6 +85,9 @@ pub(crate) fn report_on(
 /// Judges a record against a baseline, or the working tree against a revision that are both built and measured now.
 pub(crate) fn gate(place: &Place, args: &GateArgs) -> anyhow::Result<Status> {
     let Some(revision) = &args.against else {
+        if args.depth != DepthArgs::default() {
+            return Err(UsageError::Other("--quick, --full and --instrument say what to measure: they need --against".to_owned()).into());
+        }
         let run = place.run(args.run.as_deref());
         let out = folder_of(place, &run, args.out.as_deref());
         let head = load_finished(&run)?;
@@ -110,9 +115,7 @@ pub(crate) fn gate(place: &Place, args: &GateArgs) -> anyhow::Result<Status> {
         filter: FilterArgs {
             filter: args.filters.clone(),
         },
-        quick: args.quick,
-        full: args.full,
-        instruments: args.instruments.clone(),
+        depth: args.depth.clone(),
         ..RunArgs::default()
     };
     let given = args
@@ -237,7 +240,7 @@ fn judge(
     judged.notes.extend(sides.notes.iter().cloned());
     explain(&mut judged, &sides.details[0], &sides.details[1]);
     write(place, out, head, base, &judged)?;
-    for format in &args.formats {
+    for format in &args.formats.formats {
         let file = write_format(out, (*format).into(), head, &judged)?;
         eprintln!("wrote {}", place.shown(&file));
     }
@@ -280,9 +283,11 @@ fn like(head: &Record) -> RunArgs {
         .flat_map(|case| case.instruments.iter().cloned());
     let instruments: std::collections::BTreeSet<String> = planned.collect();
     RunArgs {
-        quick: head.depth == Depth::Quick,
-        full: head.depth == Depth::Full,
-        instruments: instruments.into_iter().collect(),
+        depth: DepthArgs {
+            quick: head.depth == Depth::Quick,
+            full: head.depth == Depth::Full,
+            instruments: instruments.into_iter().collect(),
+        },
         ..RunArgs::default()
     }
 }
@@ -420,6 +425,27 @@ fn folder_of(place: &Place, run: &Path, given: Option<&Path>) -> PathBuf {
     }
 }
 
+/// The history of what was measured, and the comparison with peers, where they are at hand.
+fn beside(place: &Place, out: &Path, head: &Record) -> Beside {
+    // measured by hand into the default folder, for whatever folder the report is written into
+    let files = [out.join(peers::FILE), place.out(None).join(peers::FILE)];
+    let peers = files.iter().find(|file| file.is_file()).and_then(|file| {
+        Peers::load(file).unwrap_or_else(|error| {
+            eprintln!("exuvia: no peers in this report: {error}");
+            None
+        })
+    });
+    let beside = Beside {
+        peers,
+        ..Beside::default()
+    };
+    #[cfg(feature = "history")]
+    let beside = beside.with_tracks(head, super::history::tracks(place));
+    #[cfg(not(feature = "history"))]
+    let _ = head;
+    beside
+}
+
 fn write(
     place: &Place,
     out: &Path,
@@ -427,7 +453,7 @@ fn write(
     base: Option<&Record>,
     judged: &Comparison,
 ) -> anyhow::Result<()> {
-    write_reports(out, head, base, judged)?;
+    write_reports(out, head, base, judged, &beside(place, out, head))?;
     for file in ["report.html", "report.md", "report.json"].map(|name| out.join(name)) {
         if file.is_file() {
             eprintln!("wrote {}", place.shown(&file));

@@ -39,9 +39,9 @@ pub(crate) fn leaks(
         .map_or_else(|| place.out(None).join("leaks"), |out| place.given(out));
     let record = measure::record(program, suite, place, selection, &out)?;
     record.save(&out.join("run.json"))?;
-    if !args.formats.is_empty() {
+    if !args.formats.formats.is_empty() {
         let judged = compare(None, &record, &config(place)?, &GateOptions::default());
-        for format in &args.formats {
+        for format in &args.formats.formats {
             let file = write_format(&out, (*format).into(), &record, &judged)?;
             eprintln!("wrote {}", place.shown(&file));
         }

@@ -276,8 +276,8 @@ fn run_args(command: &mut Command, task: &Task<'_>) {
         Depth::Default => None,
         Depth::Full => Some("--full"),
     });
-    if !task.run.instruments.is_empty() {
-        command.args(["--instrument", &task.run.instruments.join(",")]);
+    if !task.run.depth.instruments.is_empty() {
+        command.args(["--instrument", &task.run.depth.instruments.join(",")]);
     }
     if let Some(seconds) = task.run.timeout {
         command.args(["--timeout", &seconds.to_string()]);

@@ -3,7 +3,7 @@
 //! Counted runs are cold: the first run of a fresh process, so that what is counted depends on nothing that came
 //! before. Preparation happens outside of [`measured`], which is where callgrind's counting is switched on.
 
-use exuvia_reports::record::{Measurement, Status};
+use exuvia_reports::record::{Measurement, Series, Status};
 
 use super::ChildReport;
 use super::session::Session;
@@ -45,6 +45,7 @@ pub(super) fn run_footprint(
                 .into_iter()
                 .map(|counter| counter_row(session, counter)),
         );
+        report.series.extend(pauses(session, &probe.pauses()));
         report.census = session.census(&*probe);
     }
     report.measurements.extend(
@@ -54,6 +55,19 @@ pub(super) fn run_footprint(
             .map(|metric| own_metric(session, metric)),
     );
     report
+}
+
+/// How long each collection took, as a curve: with the wall time of one run nothing is judged.
+fn pauses(session: &Session<'_>, pauses: &[u64]) -> Option<Series> {
+    let points = pauses.iter().enumerate();
+    (!pauses.is_empty()).then(|| Series {
+        name: "pause".to_owned(),
+        unit: "ns".to_owned(),
+        x_unit: "collection".to_owned(),
+        points: points.map(|(i, ns)| [i as f64, *ns as f64]).collect(),
+        note: Some("wall time of each collection of one run, the latest 1024".to_owned()),
+        ..session.series()
+    })
 }
 
 /// What is alive is read at the end of the run; peaks and totals are over all of it.

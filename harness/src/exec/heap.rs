@@ -18,6 +18,7 @@ pub(super) fn run(session: &Session<'_>, mut started: Box<dyn Started + '_>) -> 
         ("total_bytes", "B", stats.total_bytes),
         ("total_blocks", "blocks", stats.total_blocks),
         ("peak_bytes", "B", stats.max_bytes as u64),
+        // at the moment at which the bytes peak, as dhat has it; there may have been more blocks at another
         ("peak_blocks", "blocks", stats.max_blocks as u64),
         ("end_bytes", "B", stats.curr_bytes as u64),
         ("end_blocks", "blocks", stats.curr_blocks as u64),

@@ -136,6 +136,13 @@ impl Probe for HeapProbe {
             .collect()
     }
 
+    fn pauses(&self) -> Vec<u64> {
+        let collections = self.heaps.iter().flat_map(Heap::collections);
+        collections
+            .map(|collection| collection.duration_ns)
+            .collect()
+    }
+
     fn trace_sites(&self, on: bool) -> bool {
         let switch = |heap: &Heap| {
             let trace = heap.tracemalloc();

@@ -166,6 +166,11 @@ pub trait Probe {
         Vec::new()
     }
 
+    /// Wall time in nanoseconds of each collection so far, oldest first. Empty when nothing is collected.
+    fn pauses(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
     /// Turns the tracing of allocation sites on or off; returns whether it is on now.
     fn trace_sites(&self, _on: bool) -> bool {
         false

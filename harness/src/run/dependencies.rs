@@ -7,11 +7,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::environment::hash;
+use super::environment::{hash, output_in};
 
 const HARNESS: &str = "exuvia-harness";
 /// What of the harness's dependencies runs while something is counted.
@@ -32,20 +31,12 @@ pub(crate) fn hash_of(manifest_dir: &Path, target: Option<&str>) -> Option<Strin
 }
 
 fn metadata(manifest_dir: &Path, target: Option<&str>) -> Option<String> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["metadata", "--locked", "--offline", "--format-version", "1"]);
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut args = vec!["metadata", "--locked", "--offline", "--format-version", "1"];
     if let Some(target) = target {
-        cargo.args(["--filter-platform", target]);
+        args.extend(["--filter-platform", target]);
     }
-    let output = cargo
-        .current_dir(manifest_dir)
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    output_in(manifest_dir, cargo, &args)
 }
 
 /// `name version [features]` of each published package, from cargo's metadata.

@@ -1,5 +1,6 @@
 //! Where a run was measured: whatever could move a number, and nothing that names a person, a machine or a folder.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -228,7 +229,12 @@ pub(crate) fn hash(bytes: &[u8]) -> String {
     format!("{:016x}", bytes.iter().fold(0xcbf2_9ce4_8422_2325, step))
 }
 
-fn output_in(folder: &Path, program: &str, args: &[&str]) -> Option<String> {
+/// What a program says on standard output, trimmed; nothing when it fails.
+pub(crate) fn output_in(
+    folder: &Path,
+    program: impl AsRef<OsStr>,
+    args: &[&str],
+) -> Option<String> {
     let output = Command::new(program)
         .args(args)
         .current_dir(folder)

@@ -16,6 +16,7 @@ use plotters_backend::{
 
 use super::text;
 use super::theme::Paint;
+use crate::output::text::xml_escape;
 
 /// Drawing units per logical pixel.
 pub(crate) const UNITS: i32 = 10;
@@ -196,7 +197,7 @@ impl DrawingBackend for SvgBackend {
             self.elements.borrow_mut(),
             "<text x=\"{x}\" y=\"{y}\" font-size=\"{}\" class=\"f-{name}\"{anchor}{weight}{opacity}>{}</text>",
             style.size(),
-            text::escape(content)
+            xml_escape(content)
         );
         Ok(())
     }

@@ -19,6 +19,7 @@ use super::error::ChartError;
 use super::scale::Scale;
 use super::text;
 use super::theme::Paint;
+use crate::output::text::xml_escape;
 
 /// Width of every chart in logical pixels: one column of a phone, a third of a desktop page.
 pub const WIDTH: f64 = 360.0;
@@ -211,8 +212,8 @@ impl Canvas {
         format!(
             "<svg class=\"{class}\" viewBox=\"{left} 0 {w} {h}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\
              <title id=\"{id}-t\">{}</title><desc id=\"{id}-d\">{}</desc>{}</svg>",
-            text::escape(title),
-            text::escape(desc),
+            xml_escape(title),
+            xml_escape(desc),
             self.elements.borrow()
         )
     }

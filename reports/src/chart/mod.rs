@@ -1,7 +1,7 @@
 //! Charts: plain structs in, themed SVG out, drawn by plotters.
 //!
 //! ```text
-//! Bars, Curves, Timeline      what is drawn (data + caption), each a `Chart`
+//! Bars, Curves, Timeline, Strips  what is drawn (data + caption), each a `Chart`
 //!   axis, labels, text        furniture: ticks, direct labels, widths without a font
 //!   scale                     ranges from the data, round ticks
 //!   canvas                    logical pixels and data planes; refuses what does not fit
@@ -25,6 +25,7 @@ mod delta;
 mod error;
 mod labels;
 mod scale;
+mod strips;
 mod text;
 mod theme;
 mod timeline;
@@ -39,6 +40,7 @@ pub use curves::{Curve, Curves, Point};
 pub use delta::Delta;
 pub use error::ChartError;
 pub use scale::{LOG_FACTOR, Scale};
+pub use strips::{Strip, Strips};
 pub use theme::{Paint, SERIES, classes, variables};
 pub use timeline::{Level, Timeline, Track};
 

@@ -45,24 +45,6 @@ fn char_ems(c: char) -> f64 {
     }
 }
 
-/// Escapes `text` for element content and quoted attributes; characters that XML
-/// forbids (controls) become a visible replacement.
-pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,13 +56,5 @@ mod tests {
         assert!(short.ends_with('…'));
         assert!(width(&short, 11.0, true) <= 100.0);
         assert_eq!(fit("slots", 11.0, false, 100.0), "slots");
-    }
-
-    #[test]
-    fn markup_in_a_text_stays_text() {
-        assert_eq!(
-            escape("<b a='\"'>&\u{0}"),
-            "&lt;b a=&#39;&quot;&#39;&gt;&amp;\u{fffd}"
-        );
     }
 }

@@ -53,8 +53,10 @@ pub struct Timeline {
     pub tracks: Vec<Track>,
     /// Named levels, drawn as thin lines across.
     pub levels: Vec<Level>,
-    /// Where blocks of iterations begin.
+    /// Where blocks of iterations begin, or where a level changed.
     pub boundaries: Vec<f64>,
+    /// What the boundaries are: `blocks`, `steps`.
+    pub boundary_name: &'static str,
 }
 
 impl Timeline {
@@ -179,7 +181,7 @@ impl Chart for Timeline {
             let look = Look::tick(Anchor::Left);
             canvas.text(
                 (frame.left, frame.bottom + 28.0),
-                "vertical lines: blocks",
+                &format!("vertical lines: {}", self.boundary_name),
                 look,
             )?;
         }

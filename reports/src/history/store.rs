@@ -1,6 +1,8 @@
 //! What a history holds and what is asked of it. The SQL is the same text for both databases.
 
 use crate::record::{Better, Record};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Why a history cannot be used.
@@ -98,7 +100,7 @@ pub struct Run {
 }
 
 /// One number of one run.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Point {
     /// Seconds since 1970.
     pub created: i64,
@@ -111,7 +113,7 @@ pub struct Point {
 }
 
 /// One metric of one benchmark over time.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Track {
     /// `lists/append[append]{n=1000}`.
     pub benchmark: String,

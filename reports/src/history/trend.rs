@@ -1,5 +1,8 @@
 //! A track in one line: where it began, where it is, its steps, and a curve of block characters.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::Track;
 use crate::format;
 use crate::stats::change_points::{ChangePoint, Steps, change_points};
@@ -8,7 +11,7 @@ use crate::stats::change_points::{ChangePoint, Steps, change_points};
 const WIDTH: usize = 40;
 
 /// A track with its steps.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Trend {
     /// The track.
     pub track: Track,
@@ -42,8 +45,17 @@ impl Trend {
                 format::plural(track.points.len() as u64, "run")
             ),
         ];
-        lines.extend(self.steps.iter().map(|step| self.step(step)));
+        lines.extend(
+            self.step_lines()
+                .into_iter()
+                .map(|line| format!("    {line}")),
+        );
         lines
+    }
+
+    /// `+5 % at 2023-11-24 13:20 UTC (0a1b2c3d4e5f): 4,096 to 4,300` for each step.
+    pub fn step_lines(&self) -> Vec<String> {
+        self.steps.iter().map(|step| self.step(step)).collect()
     }
 
     fn step(&self, step: &ChangePoint) -> String {
@@ -54,7 +66,7 @@ impl Trend {
             .map_or("unknown commit", |commit| &commit[..commit.len().min(12)]);
         let levels = format::pair(step.before, step.after, &self.track.unit);
         format!(
-            "    {} at {} ({commit}): {} to {}",
+            "{} at {} ({commit}): {} to {}",
             format::change(step.before, step.after, &self.track.unit),
             format::date_time(point.created.max(0) as u64),
             levels[0],

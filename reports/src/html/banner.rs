@@ -24,6 +24,8 @@ pub(super) fn render(model: &Model<'_>) -> Markup {
                         a href="#results" { "Results" }
                         a href="#questions" { "Questions" }
                         a href="#details" { "Details" }
+                        @if super::trends::shown(model) { a href="#trends" { "Trends" } }
+                        @if model.beside.peers.is_some() { a href="#peers" { "Peers" } }
                         a href="#method" { "Method" }
                     }
                 }
@@ -50,6 +52,9 @@ fn worst(model: &Model<'_>, row: &Row) -> Markup {
             "Worst: " a href={ "#" (anchor) } { bdi { (row.workload) } }
             " " span .soft { "(" bdi { (words::case(&row.case())) } ")" } ". "
             (worst_sentence(row))
+            @if let Some(part) = model.cmp.causes.iter().find(|c| c.case() == row.case()).and_then(|c| c.parts.first()) {
+                " Mostly " code { bdi { (part.name) } } "."
+            }
         }
     }
 }

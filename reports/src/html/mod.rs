@@ -6,6 +6,7 @@
 //! compared   environment of both sides, differences first
 //! results    one row per case, worst first, unchanged ones folded; the filter (cells: one cell)
 //! questions  one panel per workload: variants side by side, scaling curves (panels: which)
+//! peers      other heaps on the same work; trends: benchmarks over the kept runs
 //! details    one fold per workload: every metric, heap by type, memory over time, leaks
 //! method     what each metric is, how the verdict is made
 //! figures    charts with unique ids, each with its values as a table
@@ -25,12 +26,15 @@ mod figures;
 mod method;
 mod model;
 mod panels;
+mod peers;
 mod questions;
 mod results;
+mod trends;
 mod words;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::beside::Beside;
 use crate::chart;
 use crate::compare::Comparison;
 use crate::record::Record;
@@ -45,8 +49,8 @@ const POLICY: &str =
 /// Renders the report of `head` against `base`.
 ///
 /// The same input gives the same bytes. `cmp` must be the comparison of the two records.
-pub fn render(head: &Record, base: Option<&Record>, cmp: &Comparison) -> String {
-    let model = Model::new(head, base, cmp);
+pub fn render(head: &Record, base: Option<&Record>, cmp: &Comparison, beside: &Beside) -> String {
+    let model = Model::new(head, base, cmp, beside);
     let figures = Figures::default();
     page(&model, &figures).into_string()
 }
@@ -76,7 +80,9 @@ fn page(model: &Model<'_>, figures: &Figures) -> Markup {
                     (compared::render(model))
                     (results::render(model, figures))
                     (questions::render(model, figures))
+                    (peers::render(model, figures))
                     (details::render(model, figures))
+                    (trends::render(model, figures))
                     (method::render())
                 }
                 script { (PreEscaped(SCRIPT)) }

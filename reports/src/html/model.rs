@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::anchor;
+use crate::beside::Beside;
 use crate::chart::SERIES;
 use crate::compare::{Comparison, Row, RowVerdict};
 use crate::record::{
@@ -17,6 +18,7 @@ pub(super) struct Model<'a> {
     pub(super) head: &'a Record,
     pub(super) base: Option<&'a Record>,
     pub(super) cmp: &'a Comparison,
+    pub(super) beside: &'a Beside,
     pub(super) workloads: Vec<Workload<'a>>,
     colours: BTreeMap<&'a str, usize>,
 }
@@ -40,12 +42,18 @@ pub(super) struct Case<'a> {
     pub(super) base: BTreeMap<&'a str, &'a Measurement>,
     pub(super) leaks: Vec<&'a LeakFinding>,
     pub(super) series: Vec<&'a Series>,
+    pub(super) base_series: Vec<&'a Series>,
     pub(super) census: Vec<&'a CensusRow>,
     pub(super) base_census: Vec<&'a CensusRow>,
 }
 
 impl<'a> Model<'a> {
-    pub(super) fn new(head: &'a Record, base: Option<&'a Record>, cmp: &'a Comparison) -> Self {
+    pub(super) fn new(
+        head: &'a Record,
+        base: Option<&'a Record>,
+        cmp: &'a Comparison,
+        beside: &'a Beside,
+    ) -> Self {
         let mut cases = collect_cases(head, base, cmp);
         let mut anchors = BTreeSet::new();
         let mut workloads = Vec::new();
@@ -72,6 +80,7 @@ impl<'a> Model<'a> {
             head,
             base,
             cmp,
+            beside,
             workloads,
             colours,
         }
@@ -122,6 +131,7 @@ impl<'a> Case<'a> {
             base: BTreeMap::new(),
             leaks: Vec::new(),
             series: Vec::new(),
+            base_series: Vec::new(),
             census: Vec::new(),
             base_census: Vec::new(),
         }
@@ -204,6 +214,9 @@ fn collect_cases<'a>(
     if let Some(base) = base {
         for m in &base.measurements {
             at(&mut cases, m.case()).base.insert(&m.metric, m);
+        }
+        for series in &base.series {
+            at(&mut cases, series.case()).base_series.push(series);
         }
         for row in &base.census {
             at(&mut cases, row.case()).base_census.push(row);

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::{Case, Model, Workload};
 use super::words;
-use crate::chart::{Bar, Bars, Caption, Chart, Curve, Curves, Point, SERIES};
-use crate::record::{Measurement, Status};
+use crate::chart::{Bar, Bars, Caption, Chart, Curve, Curves, Point, SERIES, Strip, Strips};
+use crate::format;
+use crate::record::{Measurement, Series, Status};
 
 type Params = BTreeMap<String, u64>;
 
@@ -33,6 +34,7 @@ pub(super) fn bar_charts(model: &Model<'_>, workload: &Workload<'_>) -> Vec<Box<
         }
     }
     charts.extend(collector(model, workload).map(|c| Box::new(c) as Box<dyn Chart>));
+    charts.extend(pauses(model, workload).map(|c| Box::new(c) as Box<dyn Chart>));
     charts
 }
 
@@ -315,6 +317,88 @@ fn collector(model: &Model<'_>, workload: &Workload<'_>) -> Option<Bars> {
         },
         unit: sample.unit.clone(),
         bars,
+    })
+}
+
+/// Whether a curve holds the collector's pauses, which are drawn side by side.
+pub(super) fn is_pauses(series: &Series) -> bool {
+    series.instrument == "heap" && series.name == "pause"
+}
+
+fn pauses_of<'a>(case: &Case<'a>) -> Option<&'a Series> {
+    case.series.iter().copied().find(|s| is_pauses(s))
+}
+
+/// How long the collections of each variant took, where one of them collected more than once.
+fn pauses(model: &Model<'_>, workload: &Workload<'_>) -> Option<Strips> {
+    let params = &workload
+        .cases
+        .iter()
+        .rfind(|case| pauses_of(case).is_some())?
+        .key
+        .params;
+    let cases = workload
+        .cases
+        .iter()
+        .filter(|case| case.key.params == *params);
+    let known: Vec<(&Case<'_>, &Series)> = cases.filter_map(|c| Some((c, pauses_of(c)?))).collect();
+    if known.len() < 2 || known.iter().all(|(_, series)| series.points.len() < 2) {
+        return None;
+    }
+    let strip = |(case, series): &(&Case<'_>, &Series)| Strip {
+        name: format!(
+            "{}, {}",
+            case.key.variant,
+            format::plural(series.points.len() as u64, "collection")
+        ),
+        colour: Some(model.colour(&case.key.variant)),
+        samples: series.points.iter().map(|[_, ns]| *ns).collect(),
+    };
+    let longest = |series: &Series| series.points.iter().map(|[_, ns]| *ns).fold(0.0, f64::max);
+    let unit = &known[0].1.unit;
+    let (most, least) = known
+        .iter()
+        .map(|(case, s)| (longest(s), &case.key.variant))
+        .fold(
+            ((0.0, ""), (f64::INFINITY, "")),
+            |(most, least), (ns, variant)| {
+                let most = if ns > most.0 {
+                    (ns, variant.as_str())
+                } else {
+                    most
+                };
+                let least = if ns < least.0 {
+                    (ns, variant.as_str())
+                } else {
+                    least
+                };
+                (most, least)
+            },
+        );
+    let title = format!(
+        "Longest pause: {} {}, {} {}",
+        least.1,
+        words::show(least.0, unit),
+        most.1,
+        words::show(most.0, unit)
+    );
+    let detail = [
+        "wall time of each collection of one run, no interval",
+        &words::params(&known[0].0.key),
+    ]
+    .map(str::to_owned);
+    Some(Strips {
+        caption: Caption {
+            title,
+            detail: detail
+                .into_iter()
+                .filter(|p| !p.is_empty())
+                .collect::<Vec<_>>()
+                .join(" · "),
+        },
+        name: "pause".to_owned(),
+        unit: unit.clone(),
+        strips: known.iter().take(SERIES).map(strip).collect(),
     })
 }
 

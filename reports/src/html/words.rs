@@ -18,7 +18,7 @@ pub(super) fn metric(name: &str) -> String {
         "heap/total_bytes.system" => "Bytes allocated",
         "heap/total_blocks.system" => "Blocks allocated",
         "heap/peak_bytes.system" => "Peak heap",
-        "heap/peak_blocks.system" => "Blocks at peak",
+        "heap/peak_blocks.system" => "Blocks when the bytes peak",
         "heap/end_bytes.system" => "Bytes left at the end",
         "heap/end_blocks.system" => "Blocks left at the end",
         "heap/peak_footprint_bytes.pages" => "Peak footprint",
@@ -97,7 +97,7 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// Spaces that do not break.
-fn glued(text: String) -> String {
+pub(super) fn glued(text: String) -> String {
     text.replace(' ', "\u{a0}")
 }
 
@@ -117,6 +117,12 @@ pub(super) fn plus_minus(fraction: f64) -> String {
     let percent = fraction * 100.0;
     let digits = usize::from(percent < 10.0);
     format!("±{percent:.digits$}\u{a0}%")
+}
+
+/// A part of a whole: `83 %`.
+pub(super) fn share(part: f64) -> String {
+    let text = format::percent(part);
+    glued(text.trim_start_matches('+').to_owned())
 }
 
 /// The change of a row: signed percent, or the difference from zero.

@@ -3,7 +3,10 @@
 //! Carries the verdict and the exit code, so that nobody has to search for the word "regressed" in
 //! a text, and for each row both the numbers and the words that the other outputs print.
 
+use crate::beside::Beside;
 use crate::compare::{Comparison, Counts, Row, Shown, Verdict};
+use crate::history::trend::Trend;
+use crate::peers::Peers;
 use crate::record::{Depth, Difference, Environment, Record, SelfTest, to_pretty_json};
 use crate::why::Cause;
 use schemars::JsonSchema;
@@ -64,6 +67,12 @@ pub struct Report {
     /// Error rates of the gate on this machine, if they were measured.
     #[serde(default)]
     pub selftest: Option<SelfTest>,
+    /// The run's benchmarks over all kept runs, where a history is kept.
+    #[serde(default)]
+    pub trends: Vec<Trend>,
+    /// Other heaps on the same work, where they were measured.
+    #[serde(default)]
+    pub peers: Option<Peers>,
     /// One row per metric and case, worst first.
     pub rows: Vec<ReportRow>,
 }
@@ -78,7 +87,12 @@ fn side(record: &Record) -> Side {
 
 impl Report {
     /// The report of a comparison.
-    pub fn new(head: &Record, base: Option<&Record>, comparison: &Comparison) -> Self {
+    pub fn new(
+        head: &Record,
+        base: Option<&Record>,
+        comparison: &Comparison,
+        beside: &Beside,
+    ) -> Self {
         let row = |row: &Row| ReportRow {
             case: row.case().to_string(),
             shown: row.shown(),
@@ -97,6 +111,8 @@ impl Report {
             environment_differences: comparison.environment_differences.clone(),
             causes: comparison.causes.clone(),
             selftest: head.selftest.clone(),
+            trends: beside.trends.clone(),
+            peers: beside.peers.clone(),
             rows: comparison.rows.iter().map(row).collect(),
         }
     }
@@ -111,6 +127,7 @@ pub fn render(
     head: &Record,
     base: Option<&Record>,
     comparison: &Comparison,
+    beside: &Beside,
 ) -> std::io::Result<String> {
-    to_pretty_json(&Report::new(head, base, comparison))
+    to_pretty_json(&Report::new(head, base, comparison, beside))
 }

@@ -4,6 +4,7 @@
 //! skipped test with its reason. The text stands inside of the element, because some readers drop its attributes.
 
 use crate::compare::{Comparison, Row, RowVerdict};
+use crate::output::text::xml_escape;
 use crate::record::Record;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -95,19 +96,7 @@ fn test(out: &mut String, row: &Row) {
     }
 }
 
-/// Markup characters as entities; characters that XML 1.0 forbids as a mark of their place.
+/// Escaped for XML, on one line.
 fn xml(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' | '\t' | '\r' => out.push(' '),
-            c if c < ' ' || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
+    xml_escape(&text.replace(['\n', '\t', '\r'], " "))
 }

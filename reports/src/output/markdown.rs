@@ -8,8 +8,10 @@ use super::causes;
 use super::lines::{self, Line};
 use super::terminal::tally;
 use super::text::{code, markdown};
+use crate::beside::Beside;
 use crate::compare::Comparison;
-use crate::format::{date_time, plural};
+use crate::format::{NONE, bare, date_time, plural};
+use crate::peers::{Estimate, OURS};
 use crate::record::{Environment, Record};
 use std::fmt::Write;
 
@@ -17,7 +19,12 @@ use std::fmt::Write;
 const LISTED: usize = 50;
 
 /// The whole comment.
-pub fn render(head: &Record, base: Option<&Record>, comparison: &Comparison) -> String {
+pub fn render(
+    head: &Record,
+    base: Option<&Record>,
+    comparison: &Comparison,
+    beside: &Beside,
+) -> String {
     let mut out = format!("# {}\n\n", markdown(&comparison.sentence()));
     if let Some(row) = comparison.worst_row() {
         let (case, metric) = (code(&row.case().to_string()), code(&row.metric));
@@ -36,6 +43,8 @@ pub fn render(head: &Record, base: Option<&Record>, comparison: &Comparison) -> 
         "Changes without a vote",
         &lines::silent(comparison),
     );
+    steps(&mut out, beside);
+    peers(&mut out, beside);
     notes(&mut out, comparison);
     selftest(&mut out, head);
     environment(&mut out, head, comparison);
@@ -77,6 +86,85 @@ fn why(out: &mut String, comparison: &Comparison) {
         }
     }
     push(out, format_args!(""));
+}
+
+/// Where a benchmark of this run changed its level for good.
+fn steps(out: &mut String, beside: &Beside) {
+    let stepped: Vec<_> = beside
+        .trends
+        .iter()
+        .filter(|trend| !trend.steps.is_empty())
+        .collect();
+    if stepped.is_empty() {
+        return;
+    }
+    let title = plural(stepped.len() as u64, "benchmark");
+    push(
+        out,
+        format_args!("<details><summary>Steps in the history of {title}</summary>\n"),
+    );
+    for trend in stepped.iter().take(LISTED) {
+        let mut lines = trend.step_lines().into_iter();
+        let first = lines.next().unwrap_or_default();
+        let more = lines.map(|line| format!("; {line}")).collect::<String>();
+        let track = &trend.track;
+        push(
+            out,
+            format_args!(
+                "- {} {}: {}",
+                code(&track.benchmark),
+                code(&track.metric),
+                markdown(&format!("{first}{more}"))
+            ),
+        );
+    }
+    push(out, format_args!("\n</details>\n"));
+}
+
+/// This heap beside the best of its peers.
+fn peers(out: &mut String, beside: &Beside) {
+    let Some(peers) = &beside.peers else {
+        return;
+    };
+    push(
+        out,
+        format_args!(
+            "<details><summary>Beside other heaps, {} interleaved repetitions</summary>\n",
+            peers.repetitions
+        ),
+    );
+    push(
+        out,
+        format_args!(
+            "| work | this heap | best peer | its value | ratio | 95 % interval |\n| --- | ---: | --- | ---: | ---: | ---: |"
+        ),
+    );
+    for line in &peers.lines {
+        let (unit, _) = line.units();
+        let shown = |value: Option<Estimate>| {
+            value.map_or(NONE.to_owned(), |value| bare(value.median, unit))
+        };
+        let best = line.best_entry();
+        let ratio = best.and_then(|entry| entry.ratio);
+        let interval = ratio.and_then(|ratio| ratio.interval);
+        push(
+            out,
+            format_args!(
+                "| {} | {} | {} | {} | {} | {} |",
+                markdown(&line.question),
+                shown(line.entry(OURS).and_then(|entry| entry.value)),
+                best.map_or(NONE.to_owned(), |entry| code(&entry.peer)),
+                shown(best.and_then(|entry| entry.value)),
+                ratio.map_or(NONE.to_owned(), |ratio| bare(ratio.median, "")),
+                interval.map_or(NONE.to_owned(), |[low, high]| format!(
+                    "{} to {}",
+                    bare(low, ""),
+                    bare(high, "")
+                )),
+            ),
+        );
+    }
+    push(out, format_args!("\n</details>\n"));
 }
 
 /// What the gate is worth on this machine, where that was measured.

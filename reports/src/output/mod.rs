@@ -16,10 +16,11 @@ pub mod markdown;
 pub mod sarif;
 pub mod services;
 pub mod terminal;
-mod text;
+pub(crate) mod text;
 
 pub use terminal::terminal_table;
 
+use crate::beside::Beside;
 use crate::compare::Comparison;
 use crate::html;
 use crate::record::Record;
@@ -63,6 +64,7 @@ pub fn write_reports(
     head: &Record,
     base: Option<&Record>,
     comparison: &Comparison,
+    beside: &Beside,
 ) -> Result<Written, WriteError> {
     let failed = |name: &str| {
         let path = dir.join(name);
@@ -73,11 +75,14 @@ pub fn write_reports(
         write_atomically(&path, text).map_err(failed(name))?;
         Ok(path)
     };
-    let json = json::render(head, base, comparison).map_err(failed("report.json"))?;
+    let json = json::render(head, base, comparison, beside).map_err(failed("report.json"))?;
     Ok(Written {
-        html: write("report.html", &html::render(head, base, comparison))?,
+        html: write("report.html", &html::render(head, base, comparison, beside))?,
         json: write("report.json", &json)?,
-        md: write("report.md", &markdown::render(head, base, comparison))?,
+        md: write(
+            "report.md",
+            &markdown::render(head, base, comparison, beside),
+        )?,
     })
 }
 

@@ -43,6 +43,24 @@ pub(super) fn markdown(text: &str) -> String {
     out
 }
 
+/// Escapes `text` for the content of an XML element and for quoted attributes; characters that XML forbids or that do
+/// not show (controls) become a visible replacement.
+pub(crate) fn xml_escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// The text as code in Markdown: backticks where nothing in it is markup, else an element.
 pub(super) fn code(text: &str) -> String {
     let text = printable(text);
@@ -64,6 +82,14 @@ mod tests {
         assert_eq!(
             printable("a\u{1b}[31m\u{202e}b\n"),
             "a\\u{1b}[31m\\u{202e}b\\u{a}"
+        );
+    }
+
+    #[test]
+    fn markup_in_a_text_stays_text() {
+        assert_eq!(
+            xml_escape("<b a='\"'>&\u{0}"),
+            "&lt;b a=&#39;&quot;&#39;&gt;&amp;\u{fffd}"
         );
     }
 

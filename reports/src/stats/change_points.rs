@@ -5,10 +5,13 @@
 //! permutations the test gives the same answer every time. A series of exact counts has no spread, and every step in
 //! it is real.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::student;
 
 /// A step in a series.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChangePoint {
     /// Index of the first value at the new level.
     pub index: usize,

@@ -1,8 +1,10 @@
 //! Everything about one workload in one fold, reachable by a link of its own.
 
+mod causes;
 mod census;
 mod leaks;
 mod numbers;
+mod samples;
 mod timelines;
 
 use maud::{Markup, html};
@@ -51,10 +53,12 @@ fn fold(model: &Model<'_>, figures: &Figures, workload: &Workload<'_>) -> Markup
                     " · " a href={ "#" (workload.anchor) } { "Link to this workload" }
                 }
                 (notes(workload))
+                (causes::render(model, workload))
                 (leaks::render(figures, workload))
                 h3 { "Measurements" }
                 (numbers::render(model, workload))
                 (census::render(workload))
+                (samples::render(model, figures, workload))
                 (timelines::render(model, figures, workload))
                 (commands(model, workload))
             }

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::super::figures::Figures;
 use super::super::model::{Case, Model, Workload};
+use super::super::panels;
 use super::super::words;
 use crate::chart::{Caption, Chart, Level, Timeline, Track};
 use crate::format;
@@ -13,7 +14,9 @@ use crate::record::Series;
 pub(super) fn render(model: &Model<'_>, figures: &Figures, workload: &Workload<'_>) -> Markup {
     let mut charts: Vec<Box<dyn Chart>> = Vec::new();
     for case in &workload.cases {
-        for series in case.series.iter().filter(|s| !s.points.is_empty()) {
+        for series in case.series.iter().filter(|s| {
+            !s.points.is_empty() && !super::samples::is_samples(s) && !panels::is_pauses(s)
+        }) {
             charts.push(Box::new(timeline(model, case, series)));
         }
     }
@@ -57,6 +60,7 @@ fn timeline(model: &Model<'_>, case: &Case<'_>, series: &Series) -> Timeline {
             Vec::new()
         },
         boundaries,
+        boundary_name: "blocks",
     }
 }
 
