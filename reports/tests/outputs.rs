@@ -400,7 +400,7 @@ fn every_signed_percentage_in_all_four_formats_is_a_change_or_a_limit() {
             markdown::render(&head, Some(&base), &comparison, &beside),
             3,
         ),
-        ("json", json, 50),
+        ("json", json, 15),
         ("html", said(&html), 10),
     ] {
         let shown = percentages(&text);

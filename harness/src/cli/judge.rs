@@ -14,7 +14,8 @@ use exuvia_reports::why::{Details, explain};
 use exuvia_reports::{terminal_table, write_reports};
 
 use super::args::{
-    BaselineCommand, CompareArgs, DepthArgs, FilterArgs, FormatArg, GateArgs, JudgeArgs, ReportArgs, RunArgs,
+    BaselineCommand, CompareArgs, DepthArgs, FilterArgs, FormatArg, GateArgs, JudgeArgs,
+    ReportArgs, RunArgs,
 };
 use super::place::Place;
 use super::revision::{self, Measured, Revision, Task};
@@ -86,7 +87,11 @@ pub(crate) fn report_on(
 pub(crate) fn gate(place: &Place, args: &GateArgs) -> anyhow::Result<Status> {
     let Some(revision) = &args.against else {
         if args.depth != DepthArgs::default() {
-            return Err(UsageError::Other("--quick, --full and --instrument say what to measure: they need --against".to_owned()).into());
+            return Err(UsageError::Other(
+                "--quick, --full and --instrument say what to measure: they need --against"
+                    .to_owned(),
+            )
+            .into());
         }
         let run = place.run(args.run.as_deref());
         let out = folder_of(place, &run, args.out.as_deref());
