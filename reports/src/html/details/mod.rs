@@ -58,12 +58,27 @@ fn fold(model: &Model<'_>, figures: &Figures, workload: &Workload<'_>) -> Markup
                 h3 { "Measurements" }
                 (numbers::render(model, workload))
                 (census::render(workload))
-                (samples::render(model, figures, workload))
-                (timelines::render(model, figures, workload))
+                @if has_curves(model, workload) {
+                    (samples::render(model, figures, workload))
+                    (timelines::render(model, figures, workload))
+                } @else {
+                    p .soft { "Samples and curves over time are drawn for workloads that moved: this report has more than " (MANY) " benchmarks." }
+                }
                 (commands(model, workload))
             }
         }
     }
+}
+
+/// In a report of more benchmarks only those that moved have curves, so that it opens in time.
+const MANY: usize = 400;
+
+fn has_curves(model: &Model<'_>, workload: &Workload<'_>) -> bool {
+    let all: usize = model.workloads.iter().map(|w| w.cases.len()).sum();
+    let still = [Some(RowVerdict::Unchanged), Some(RowVerdict::New), None];
+    all <= MANY
+        || workload.cases.iter().any(Case::leaks)
+        || !still.contains(&workload.verdict().filter(|_| model.cmp.has_base))
 }
 
 /// What the reader must know before believing the numbers.
