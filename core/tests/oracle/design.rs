@@ -59,8 +59,13 @@ impl Lenient<'_> {
             Lift::Nothing => false,
             Lift::Tuples | Lift::Dicts => self.same_but_for_numbers(&ours, &theirs),
             Lift::Generators => {
-                let same = callbacks_right_before_exits(&theirs)
-                    && without_callbacks_of_exits(&ours) == without_callbacks_of_exits(&theirs);
+                let (ours, ours_called) = without_callbacks_of_exits(&ours);
+                let right_before = callbacks_right_before_exits(&theirs);
+                let (theirs, called) = without_callbacks_of_exits(&theirs);
+                // One whose reference the frame held died with it here.
+                let mut called = called.iter();
+                let in_order = ours_called.iter().all(|event| called.any(|c| c == event));
+                let same = right_before && ours == theirs && in_order;
                 self.hits.generators += u64::from(same);
                 same
             }
