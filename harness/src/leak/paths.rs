@@ -81,10 +81,11 @@ fn judge(evidence: &Evidence<'_>, held: &Held) -> Option<(Series, LeakClass, f64
     if let Some((series, rate)) = path_verdicts().find_map(leaking) {
         return Some((series, class, rate.max(whole)));
     }
-    // Its path was judged and does not leak: a cache that fills beside the leak of the same type.
+    // Its path was judged and does not leak: a cache that fills beside the leak of the same type. One part of a structure
+    // that grows in many places says nothing of the whole.
     let is_harmless =
         |verdict: &Verdict| matches!(verdict, Verdict::Clean { .. } | Verdict::Fading);
-    if path_verdicts().any(|(verdict, _)| is_harmless(verdict)) {
+    if held.alike == 1 && path_verdicts().any(|(verdict, _)| is_harmless(verdict)) {
         return None;
     }
     let series = Series::Type(name());
