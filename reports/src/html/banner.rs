@@ -52,7 +52,7 @@ fn worst(model: &Model<'_>, row: &Row) -> Markup {
             "Worst: " a href={ "#" (anchor) } { bdi { (row.workload) } }
             " " span .soft { "(" bdi { (words::case(&row.case())) } ")" } ". "
             (worst_sentence(row))
-            @if let Some(part) = model.cmp.causes.iter().find(|c| c.case() == row.case()).and_then(|c| c.parts.first()) {
+            @if let Some(part) = model.cmp.causes.iter().find(|c| c.case() == row.case() && c.metric == row.metric).and_then(|c| c.parts.first()) {
                 " Mostly " code { bdi { (part.name) } } "."
             }
         }
