@@ -73,10 +73,17 @@ pub(crate) unsafe fn release_slow_any(header: *mut Header, word: u32) {
 #[inline]
 fn refuse_freed(header: *const Header, word: u32) {
     if word == u32::from_ne_bytes([FREED; 4]) {
-        let address = header.addr();
-        let fault = format!("object at {address:#x}: a handle is dropped after it was freed");
-        abort(&fault, None);
+        report_freed(header);
     }
+}
+
+/// Apart, so that the caller needs no stack for the text.
+#[cold]
+#[inline(never)]
+fn report_freed(header: *const Header) -> ! {
+    let address = header.addr();
+    let fault = format!("object at {address:#x}: a handle is dropped after it was freed");
+    abort(&fault, None);
 }
 
 /// A clean count falls to a non-zero value: from now on the object is a
