@@ -3,7 +3,7 @@
 //! Only its form is known here. Every row is one question; its entries are the contestants with their median, and with
 //! the ratio of [`OURS`] to each of them, taken repetition by repetition.
 
-use crate::record::RecordError;
+use crate::record::{RecordError, parse_error};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -88,12 +88,7 @@ impl Peers {
         };
         serde_json::from_str(&text)
             .map(Some)
-            .map_err(|error| RecordError::Parse {
-                path: path.to_owned(),
-                line: error.line(),
-                column: error.column(),
-                message: error.to_string(),
-            })
+            .map_err(|error| parse_error(path, &error))
     }
 }
 

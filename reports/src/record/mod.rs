@@ -31,7 +31,7 @@ pub use parts::{
     Series, Shard, WorkloadInfo,
 };
 pub use store::RecordError;
-pub(crate) use store::{to_pretty_json, write_atomically};
+pub(crate) use store::{parse_error, to_pretty_json, write_atomically};
 pub use validate::Invalid;
 
 use schemars::JsonSchema;

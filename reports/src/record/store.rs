@@ -150,7 +150,7 @@ fn one_per_line<T: Serialize>(items: &[T]) -> std::io::Result<String> {
     Ok(format!("[\n{}\n]", lines.join(",\n")))
 }
 
-fn parse_error(path: &Path, error: &serde_json::Error) -> RecordError {
+pub(crate) fn parse_error(path: &Path, error: &serde_json::Error) -> RecordError {
     let full = error.to_string();
     let message = full.split(" at line ").next().unwrap_or(&full).to_owned();
     RecordError::Parse {
