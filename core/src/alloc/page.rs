@@ -199,9 +199,23 @@ impl Page {
 /// 1. `header` belongs to an object of a heap that is alive.
 #[inline]
 pub(crate) unsafe fn describe(header: *const Header) -> (&'static TypeInfo, usize) {
-    // SAFETY: duty 1: a typed page has a type; prefixed objects have a prefix.
+    // SAFETY: duty 1.
+    unsafe { describe_as(header, (*header).has(crate::gc::header::PREFIXED)) }
+}
+
+/// The same for who knows whether the object has a prefix.
+///
+/// # Safety
+/// 1. `header` belongs to an object of a heap that is alive.
+/// 2. `prefixed` is what its header says.
+#[inline]
+pub(crate) unsafe fn describe_as(
+    header: *const Header,
+    prefixed: bool,
+) -> (&'static TypeInfo, usize) {
+    // SAFETY: the duties: a typed page has a type; prefixed objects have a prefix.
     unsafe {
-        if (*header).has(crate::gc::header::PREFIXED) {
+        if prefixed {
             let prefix = Prefix::of(header);
             ((*prefix).info, (*prefix).object_bytes)
         } else {

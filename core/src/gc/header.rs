@@ -26,6 +26,8 @@
 //! decrement serves zero, immortal and first fall together.
 
 use std::cell::Cell;
+#[cfg(feature = "parallel")]
+use std::sync::atomic::AtomicU32;
 
 /// Set while the count has not fallen to a non-zero value since a full
 /// collection last examined the object (or since its birth).
@@ -107,6 +109,15 @@ impl Header {
             word: Cell::new(1),
             scratch: Cell::new(UNTRACKED),
         }
+    }
+
+    /// The scratch word while several threads look at headers.
+    #[cfg(feature = "parallel")]
+    #[inline]
+    pub(crate) fn shared_scratch(&self) -> &AtomicU32 {
+        // SAFETY: size and alignment of the cell are those of the atomic. In
+        // phases that use this, nobody reaches the word in any other way.
+        unsafe { AtomicU32::from_ptr(self.scratch.as_ptr()) }
     }
 
     #[inline]

@@ -23,6 +23,8 @@ pub struct HeapBuilder {
     pub(crate) limit_bytes: usize,
     pub(crate) enabled: bool,
     pub(crate) collect_on_allocation: bool,
+    #[cfg(feature = "parallel")]
+    pub(crate) threads: usize,
 }
 
 impl Default for HeapBuilder {
@@ -33,6 +35,8 @@ impl Default for HeapBuilder {
             limit_bytes: usize::MAX,
             enabled: true,
             collect_on_allocation: true,
+            #[cfg(feature = "parallel")]
+            threads: 1,
         }
     }
 }
@@ -67,6 +71,15 @@ impl HeapBuilder {
     /// collection that is due waits for [`Heap::safepoint`].
     pub fn collect_on_allocation(mut self, on: bool) -> HeapBuilder {
         self.collect_on_allocation = on;
+        self
+    }
+
+    /// Threads that a collection of a large heap may use (default 1: the one
+    /// that asks for it); the others come from rayon's pool. What is found and
+    /// in which order user code runs does not depend on it.
+    #[cfg(feature = "parallel")]
+    pub fn threads(mut self, threads: usize) -> HeapBuilder {
+        self.threads = threads;
         self
     }
 

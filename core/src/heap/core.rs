@@ -95,6 +95,12 @@ pub(crate) struct HeapCore {
     pub(crate) list_limit: Cell<usize>,
     /// Candidates above which a collection becomes wide, if a test says so.
     pub(crate) wide_above: Cell<Option<usize>>,
+    /// Threads that a wide collection may use.
+    #[cfg(feature = "parallel")]
+    pub(crate) threads: usize,
+    /// Objects above which it uses them, if a test says so.
+    #[cfg(feature = "parallel")]
+    pub(crate) parallel_above: Cell<Option<usize>>,
     /// Times that pages left the list of young ones, so that who takes a block
     /// before it runs user code sees whether that happened meanwhile.
     pub(crate) promotions: Cell<usize>,
@@ -152,6 +158,10 @@ impl HeapCore {
             roots: RefCell::default(),
             list_limit: Cell::new(usize::MAX),
             wide_above: Cell::new(None),
+            #[cfg(feature = "parallel")]
+            threads: settings.threads,
+            #[cfg(feature = "parallel")]
+            parallel_above: Cell::new(None),
             promotions: Cell::new(0),
             objects: ObjectRuntime::default(),
             tracer: Tracer::default(),

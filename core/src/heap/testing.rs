@@ -25,4 +25,11 @@ impl Heap {
     pub fn examine_widely_above(&self, candidates: Option<usize>) {
         self.core().wide_above.set(candidates);
     }
+
+    /// Lets a wide collection use the heap's threads from so many objects on:
+    /// 0 always. `None` leaves it to the collector.
+    #[cfg(feature = "parallel")]
+    pub fn examine_in_parallel_above(&self, objects: Option<usize>) {
+        self.core().parallel_above.set(objects);
+    }
 }

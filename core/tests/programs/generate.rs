@@ -63,6 +63,8 @@ pub(crate) struct Setting {
     /// Candidates above which collections become wide, unless that is left to
     /// the collector.
     pub(crate) wide_above: Option<usize>,
+    /// Threads of every wide collection.
+    pub(crate) threads: usize,
 }
 
 impl Setting {
@@ -85,6 +87,7 @@ impl Setting {
             wide_above: *rng
                 .choice(&[None, Some(0), Some(usize::MAX), Some(3), Some(20)])
                 .unwrap_or(&None),
+            threads: [1, 1, 2, 3][(seed / 8 % 4) as usize],
         }
     }
 }

@@ -4,7 +4,8 @@
 //! Read [`HeapCore::collect_generation`] first: it names the phases in order.
 //! `phases` finds the tentatively unreachable set, `trash` deals with it
 //! (weak references, finalizers, resurrection, clearing), `trigger` decides
-//! when, `work` holds the lists, `visitors` says what a phase does with an edge.
+//! when, `work` holds the lists, `visitors` says what a phase does with an edge,
+//! `parallel` shares a wide collection among threads.
 //!
 //! Invariants:
 //! - *suspects*: every unreachable object is reachable from an unreachable
@@ -14,6 +15,8 @@
 //! - *no heap objects*: the collector allocates none.
 
 pub(crate) mod bulk;
+#[cfg(feature = "parallel")]
+pub(crate) mod parallel;
 mod phases;
 pub(crate) mod promote;
 mod settle;
@@ -139,7 +142,7 @@ impl HeapCore {
             unsafe { keep_suspect(object) };
         });
         if work.wide {
-            Settling::new(self, generation).settle(); // Suspects that are no candidates.
+            Settling::new(self, generation).settle(1); // Suspects that are no candidates.
         }
         Vec::new()
     }
@@ -164,7 +167,7 @@ impl HeapCore {
             }
         }
         if work.wide {
-            settling.settle();
+            settling.settle(work.threads);
         }
         settling.trash
     }

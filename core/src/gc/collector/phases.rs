@@ -11,6 +11,8 @@ use std::ptr::NonNull;
 
 use super::super::header::{COPY_ONE, GENERATION_MASK, HAS_WEAK, Header, IMMORTAL, MARK_MASK};
 use super::super::header::{Mark as State, UNTRACKED};
+#[cfg(feature = "parallel")]
+use super::parallel;
 use super::promote::untracks_by_now;
 use super::visitors::Mark;
 use super::wide;
@@ -151,7 +153,11 @@ pub(crate) fn move_unreachable(work: &mut Work) {
     if work.wide {
         // SAFETY: the core outlives its collection.
         let core = unsafe { &*work.core };
-        wide::each_object(core, work.oldest, |object| scan(work, object));
+        match work.threads {
+            #[cfg(feature = "parallel")]
+            2.. => parallel::move_unreachable(core, work),
+            _ => wide::each_object(core, work.oldest, |object| scan(work, object)),
+        }
     } else {
         let candidates = std::mem::take(&mut work.candidates);
         for &object in &candidates {
@@ -173,7 +179,7 @@ pub(crate) fn move_unreachable(work: &mut Work) {
 
 /// Queues a candidate that is held from outside, and follows what is queued.
 #[inline]
-fn scan(work: &mut Work, object: NonNull<Header>) {
+pub(super) fn scan(work: &mut Work, object: NonNull<Header>) {
     // SAFETY: candidates are live objects.
     let scratch = unsafe { object.as_ref() }.scratch.get();
     if scratch >= COPY_ONE && scratch & MARK_MASK == State::Candidate as u32 {
@@ -184,7 +190,7 @@ fn scan(work: &mut Work, object: NonNull<Header>) {
     }
 }
 
-fn drain_grey(work: &mut Work) {
+pub(super) fn drain_grey(work: &mut Work) {
     while let Some(object) = work.next_grey() {
         follow(work, object);
     }
@@ -212,7 +218,7 @@ fn follow(work: &mut Work, object: NonNull<Header>) {
 
 #[cold]
 #[inline(never)]
-unsafe fn follow_key(work: &mut Work, object: NonNull<Header>) {
+pub(super) unsafe fn follow_key(work: &mut Work, object: NonNull<Header>) {
     // SAFETY: the caller's object is live and has weak references.
     unsafe { Mark { work }.follow_key(object) };
 }

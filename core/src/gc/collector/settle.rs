@@ -4,6 +4,8 @@
 use std::ptr::NonNull;
 
 use super::super::header::{CLEAN, Header, MARK_MASK, Mark};
+#[cfg(feature = "parallel")]
+use super::parallel;
 use super::promote::untrack_survivor;
 use super::wide;
 use crate::alloc::page::Page;
@@ -31,29 +33,50 @@ impl Settling {
         }
     }
 
+    #[cfg(feature = "parallel")]
+    pub(super) fn generation(&self) -> usize {
+        self.generation
+    }
+
     #[inline]
     pub(super) fn is_full(&self) -> bool {
         self.generation == 2
     }
 
-    /// Settles every survivor and gathers the trash.
-    pub(super) fn settle(&mut self) {
+    /// Settles every survivor and gathers the trash, by so many threads.
+    pub(super) fn settle(&mut self, threads: usize) {
         let oldest = self.generation as i32;
         // SAFETY: the core outlives its collection.
         let core = unsafe { &*self.core };
-        wide::each_page(core, oldest, |page| {
-            self.begin_page(page);
-            for object in page.headers().filter_map(NonNull::new) {
-                // SAFETY: headers of carved blocks are initialised.
-                unsafe { self.settle_or_gather(object) };
-            }
-            self.end_page(page);
-        });
+        match threads {
+            #[cfg(feature = "parallel")]
+            2.. => parallel::settle(core, threads, self),
+            _ => wide::each_page(core, oldest, |page| {
+                self.visit_page(page);
+                self.end_page(page);
+            }),
+        }
         self.may_untrack = true;
         wide::each_registered(core, oldest, |object| {
             // SAFETY: registered headers are initialised.
             unsafe { self.settle_or_gather(object) };
         });
+    }
+
+    /// Settles the survivors of a page and gathers its trash.
+    pub(super) fn visit_page(&mut self, page: &Page) {
+        self.begin_page(page);
+        for object in page.headers().filter_map(NonNull::new) {
+            // SAFETY: headers of carved blocks are initialised.
+            unsafe { self.settle_or_gather(object) };
+        }
+    }
+
+    /// Takes over what another walk found in one page.
+    #[cfg(feature = "parallel")]
+    pub(super) fn take_over(&mut self, part: Settling) {
+        self.suspect_left = part.suspect_left;
+        self.trash.extend(part.trash);
     }
 
     /// # Safety

@@ -10,6 +10,8 @@ use super::super::header::{
 use super::super::trace::{Edge, Trace, Visitor};
 use super::super::weak;
 use super::bulk::{Release, release_page};
+#[cfg(feature = "parallel")]
+use super::parallel::{self, MarkShared, SubtractShared};
 use super::promote::{generation_of, untracks_by_now};
 use super::work::Work;
 use crate::alloc::page::{Page, owner_of};
@@ -51,6 +53,12 @@ pub(crate) struct Visits {
     pub(crate) subtract_page: unsafe fn(&Page, &mut SubtractAhead<'_>),
     pub(crate) mark: unsafe fn(*const Header, usize, &mut Mark<'_>),
     pub(crate) each: unsafe fn(*const Header, usize, &mut Each<'_>),
+    #[cfg(feature = "parallel")]
+    pub(crate) subtract_shared: unsafe fn(*const Header, usize, &mut SubtractShared<'_>),
+    #[cfg(feature = "parallel")]
+    pub(crate) subtract_page_shared: unsafe fn(&Page, &mut SubtractShared<'_>),
+    #[cfg(feature = "parallel")]
+    pub(crate) mark_shared: unsafe fn(*const Header, usize, &mut MarkShared<'_>),
     /// Both are `None` where a dying value does more than to give up its edges.
     pub(crate) release: Option<unsafe fn(*const Header, usize, &mut Release)>,
     pub(crate) release_page: Option<unsafe fn(&Page, &mut Release)>,
@@ -66,6 +74,14 @@ impl Visits {
             mark: |header, bytes, visitor| unsafe { T::trace(header, bytes, visitor) },
             // SAFETY: as above.
             each: |header, bytes, visitor| unsafe { T::trace(header, bytes, visitor) },
+            #[cfg(feature = "parallel")]
+            // SAFETY: as above.
+            subtract_shared: |header, bytes, visitor| unsafe { T::trace(header, bytes, visitor) },
+            #[cfg(feature = "parallel")]
+            subtract_page_shared: parallel::subtract_page::<T>,
+            #[cfg(feature = "parallel")]
+            // SAFETY: as above.
+            mark_shared: |header, bytes, visitor| unsafe { T::trace(header, bytes, visitor) },
             release: if T::EDGES_ONLY { Some(T::trace) } else { None },
             release_page: if T::EDGES_ONLY {
                 Some(release_page::<T>)

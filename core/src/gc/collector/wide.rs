@@ -15,6 +15,8 @@ use std::ptr::NonNull;
 use super::super::header::{
     GENERATION_MASK, HAS_WEAK, Header, IMMORTAL, MARK_MASK, Mark as State, PREFIXED, UNTRACKED,
 };
+#[cfg(feature = "parallel")]
+use super::parallel;
 use super::promote::untracks_by_now;
 use super::visitors::{Subtract, SubtractAhead};
 use super::work::Work;
@@ -133,6 +135,13 @@ pub(crate) fn each_object(core: &HeapCore, oldest: i32, mut visit: impl FnMut(No
 /// candidate yet.
 pub(super) fn fill(core: &HeapCore, work: &mut Work) {
     let oldest = work.oldest;
+    #[cfg(feature = "parallel")]
+    {
+        work.threads = parallel::threads(core, oldest);
+        if work.threads > 1 {
+            return parallel::fill(core, work);
+        }
+    }
     each_page(core, oldest, |page| {
         if i32::from(page.floor.get()) > oldest {
             return;
@@ -170,6 +179,10 @@ fn fill_one(work: &mut Work, object: NonNull<Header>, may_untrack: bool) {
 /// Subtracts the edges of every candidate that still awaits it.
 pub(super) fn subtract(core: &HeapCore, work: &mut Work) {
     let oldest = work.oldest;
+    #[cfg(feature = "parallel")]
+    if work.threads > 1 {
+        return parallel::subtract(core, work);
+    }
     each_page(core, oldest, |page| {
         if page.kind.get() == PageKind::Typed {
             // SAFETY: typed pages have a type, which is that of their objects.

@@ -28,6 +28,8 @@ pub(crate) struct Work {
     pub(crate) wide: bool,
     /// ... and all of them are: no other object joins.
     pub(crate) filled: bool,
+    /// Threads that a wide collection uses.
+    pub(crate) threads: usize,
     /// Candidates so far, in the vector or not.
     pub(crate) examined: usize,
     /// Candidates found reachable.
@@ -57,6 +59,7 @@ impl Work {
             candidates: Vec::new(),
             wide: false,
             filled: false,
+            threads: 1,
             examined: 0,
             live: 0,
             grey: Vec::new(),
@@ -122,12 +125,20 @@ impl Work {
     /// comes out of the queue.
     #[inline]
     pub(crate) fn push_grey(&mut self, object: NonNull<Header>) {
+        if !self.try_push_grey(object) {
+            self.lose_grey(object);
+        }
+    }
+
+    /// The same; false when the stack cannot grow.
+    #[inline]
+    pub(crate) fn try_push_grey(&mut self, object: NonNull<Header>) -> bool {
         if self.grey.len() == self.grey.capacity() && !grow(&mut self.grey, usize::MAX, self.limit)
         {
-            self.lose_grey(object);
-        } else {
-            self.grey.push(object);
+            return false;
         }
+        self.grey.push(object);
+        true
     }
 
     #[cold]

@@ -67,7 +67,9 @@ impl Machine {
         let heap = Heap::builder()
             .mode(setting.mode)
             .thresholds(young, middle, old)
+            .threads(setting.threads)
             .build();
+        heap.examine_in_parallel_above(Some(0));
         heap.examine_widely_above(setting.wide_above);
         let log = world.clone();
         heap.add_callback(move |phase, info| {
