@@ -64,7 +64,9 @@ fn walk(cells: &[u64], threads: usize) -> f64 {
                 let mut sum = 0_u64;
                 let mut place = (from as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
                 for _ in 0..lines / threads {
-                    place = place.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    place = place
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1);
                     let line = (((place >> 32) * lines as u64) >> 32) as usize;
                     sum = sum.wrapping_add(cells[line * 4]);
                 }
@@ -72,7 +74,10 @@ fn walk(cells: &[u64], threads: usize) -> f64 {
             }
         };
         let parts: Vec<_> = (0..threads).map(|from| scope.spawn(part(from))).collect();
-        parts.into_iter().filter_map(|part| part.join().ok()).fold(0, u64::wrapping_add)
+        parts
+            .into_iter()
+            .filter_map(|part| part.join().ok())
+            .fold(0, u64::wrapping_add)
     });
     std::hint::black_box(sums);
     start.elapsed().as_nanos() as f64 / lines as f64
@@ -88,7 +93,9 @@ fn show(what: &str, alone: &[f64], shared: &[f64]) {
     let [_, many, _] = quartiles(shared.to_vec());
     let ratios = alone.iter().zip(shared).map(|(one, many)| one / many);
     let [low, middle, high] = quartiles(ratios.collect());
-    println!("{what}: {one:.1} and {many:.1} ns per node; {middle:.2} times faster [{low:.2}..{high:.2}]");
+    println!(
+        "{what}: {one:.1} and {many:.1} ns per node; {middle:.2} times faster [{low:.2}..{high:.2}]"
+    );
 }
 
 fn main() {

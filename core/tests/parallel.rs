@@ -5,7 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use exuvia_core::object::{Dict, Tuple, Value};
-use exuvia_core::{Callback, Ephemeron, Finalize, Gc, GcAny, Heap, HeapError, Trace, Visitor, Weak};
+use exuvia_core::{
+    Callback, Ephemeron, Finalize, Gc, GcAny, Heap, HeapError, Trace, Visitor, Weak,
+};
 use fastrand::Rng;
 
 type Log = Rc<RefCell<Vec<String>>>;
@@ -138,7 +140,8 @@ impl Program {
         };
         if rng.bool() {
             let told = Told(loud.id, self.log.clone());
-            self.weaks.push(Gc::downgrade_with(loud, self.heap.alloc(told)));
+            self.weaks
+                .push(Gc::downgrade_with(loud, self.heap.alloc(told)));
         } else if let Some(key) = key.downcast_ref::<Bare>() {
             self.pairs.push(Ephemeron::new(key, loud.clone()));
         }
@@ -150,7 +153,11 @@ impl Program {
         seen.extend(self.weaks.iter().map(|weak| format!("{}", weak.is_dead())));
         seen.extend(self.pairs.iter().map(|pair| format!("{}", pair.is_dead())));
         let tracked = |weak: &Weak<Tuple>| weak.upgrade().map(|tuple| Gc::is_tracked(&tuple));
-        seen.extend(self.tuples.iter().map(|weak| format!("{:?}", tracked(weak))));
+        seen.extend(
+            self.tuples
+                .iter()
+                .map(|weak| format!("{:?}", tracked(weak))),
+        );
         seen.push(format!("{:?}", self.heap.counts()));
         seen.push(format!("{} live", self.heap.live_objects()));
         self.heap.verify().unwrap();
@@ -182,8 +189,15 @@ fn compare(seed: u64, count: usize, listed: Option<usize>) {
     let alone = Program::new(1, listed).run(seed, count);
     for threads in [2, 5] {
         let shared = Program::new(threads, listed).run(seed, count);
-        let first = alone.iter().zip(&shared).position(|(one, other)| one != other);
-        assert_eq!(first.map(|at| (&alone[at], &shared[at])), None, "seed {seed}");
+        let first = alone
+            .iter()
+            .zip(&shared)
+            .position(|(one, other)| one != other);
+        assert_eq!(
+            first.map(|at| (&alone[at], &shared[at])),
+            None,
+            "seed {seed}"
+        );
         assert_eq!(alone.len(), shared.len(), "seed {seed}");
     }
     assert!(alone.iter().any(|line| line.starts_with("finalized")));
@@ -214,8 +228,11 @@ fn work_is_shared_when_one_root_holds_everything() {
     for (index, node) in nodes.iter().enumerate() {
         let below = |index: usize| nodes.get(index).map(|node| Gc::erase(node.clone()));
         let other = nodes[rng.usize(..nodes.len())].clone();
-        *node.edges.borrow_mut() =
-            [below(2 * index + 1), below(2 * index + 2), Some(Gc::erase(other))];
+        *node.edges.borrow_mut() = [
+            below(2 * index + 1),
+            below(2 * index + 2),
+            Some(Gc::erase(other)),
+        ];
     }
     let root = nodes[0].clone();
     drop(nodes);

@@ -142,6 +142,13 @@ impl Header {
         self.word.get() & CLEAN == 0
     }
 
+    /// A suspect that is neither vacant nor immortal, in one compare: only its
+    /// count is set.
+    #[inline]
+    pub(crate) fn is_live_suspect(&self) -> bool {
+        self.word.get().wrapping_sub(1) < COUNT_MASK
+    }
+
     #[inline]
     pub(crate) fn has(&self, flag: u32) -> bool {
         self.scratch.get() & flag != 0

@@ -9,7 +9,7 @@
 
 use std::ptr::NonNull;
 
-use super::super::header::{COPY_ONE, GENERATION_MASK, HAS_WEAK, Header, IMMORTAL, MARK_MASK};
+use super::super::header::{COPY_ONE, GENERATION_MASK, HAS_WEAK, Header, MARK_MASK};
 use super::super::header::{Mark as State, UNTRACKED};
 #[cfg(feature = "parallel")]
 use super::parallel;
@@ -101,13 +101,16 @@ fn take_seeds(work: &mut Work, page: &Page) -> bool {
 }
 
 /// Makes a suspect a candidate. True when it is one and must stay a suspect.
-#[inline]
+#[inline(always)]
 fn take_seed(work: &mut Work, object: NonNull<Header>, may_untrack: bool) -> bool {
     // SAFETY: headers of pages and registry are initialised.
     let header = unsafe { object.as_ref() };
-    if header.is_vacant() || !header.is_suspect() || header.word.get() & IMMORTAL != 0 {
-        return false;
-    }
+    header.is_live_suspect() && take_suspect(work, object, may_untrack)
+}
+
+fn take_suspect(work: &mut Work, object: NonNull<Header>, may_untrack: bool) -> bool {
+    // SAFETY: the caller's object is live.
+    let header = unsafe { object.as_ref() };
     let scratch = header.scratch.get();
     let collected = (scratch & GENERATION_MASK).cast_signed() <= work.oldest;
     if scratch & UNTRACKED != 0 || !collected || !header.is_marked(State::None) {

@@ -23,8 +23,10 @@ use super::work::Work;
 use crate::alloc::page::{IN_YOUNG, Page, PageKind, describe};
 use crate::heap::core::HeapCore;
 
-/// A closure of more than this share of the collected objects becomes wide.
-const SHARE: usize = 16;
+/// A closure of more than this share of the collected objects becomes wide, by
+/// generation. What is young lies in the cache, and shares its pages with older
+/// objects that a walk would look at in vain.
+const SHARE: [usize; 3] = [2, 8, 16];
 
 /// Candidates above which a collection becomes wide. O(pages).
 #[cold]
@@ -39,7 +41,7 @@ pub(crate) fn limit(core: &HeapCore, oldest: i32) -> usize {
     each_page(core, oldest, |page| objects += page.live() as usize);
     let registry = core.registry.borrow();
     let outside: usize = registry[..=slot(oldest)].iter().map(Vec::len).sum();
-    (objects + outside) / SHARE
+    (objects + outside) / SHARE[slot(oldest)]
 }
 
 fn slot(oldest: i32) -> usize {

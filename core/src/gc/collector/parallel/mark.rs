@@ -9,9 +9,7 @@ use std::ptr::NonNull;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::super::super::header::{
-    COPY_ONE, HAS_WEAK, Header, MARK_MASK, Mark as State, PREFIXED,
-};
+use super::super::super::header::{COPY_ONE, HAS_WEAK, Header, MARK_MASK, Mark as State, PREFIXED};
 use super::super::phases::{drain_grey, follow_key, scan};
 use super::super::visitors::Mark;
 use super::super::wide;

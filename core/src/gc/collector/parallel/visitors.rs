@@ -96,7 +96,9 @@ impl<'a> SubtractShared<'a> {
             self.breaches.subtract_rarely(target);
         } else if scratch.fetch_sub(COPY_ONE, Ordering::Relaxed) < COPY_ONE {
             // Others took the last ones since it was looked at.
-            self.breaches.breach.store(target.as_ptr(), Ordering::Relaxed);
+            self.breaches
+                .breach
+                .store(target.as_ptr(), Ordering::Relaxed);
         }
     }
 
