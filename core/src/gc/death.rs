@@ -2,7 +2,7 @@
 //!
 //! Order at a count of zero, as in CPython: finalizer (which may resurrect),
 //! weak references cleared, their callbacks, the value dropped, the block
-//! freed. Nested deaths recurse to a depth of [`NESTING`], so that they happen
+//! freed; of a generator, the weak references and callbacks first. Nested deaths recurse to a depth of [`NESTING`], so that they happen
 //! in field order; deeper ones wait in a queue that the outermost death works
 //! off (CPython's trashcan), so that a list of any length dies in constant
 //! stack. Whoever waits has a count of 0: invisible to collections, not
@@ -275,11 +275,13 @@ unsafe fn bury(core: &HeapCore, header: *mut Header) {
     // SAFETY: duty 1.
     unsafe {
         let (info, bytes) = describe(header);
-        if info.finalize.is_some()
-            && !(*header).has(FINALIZED)
-            && finalize_alone(core, header, info)
-        {
-            return;
+        if info.finalize.is_some() && !(*header).has(FINALIZED) {
+            if (*header).has(HAS_WEAK) && info.calls_back_first {
+                weak::clear_and_call(core, header);
+            }
+            if finalize_alone(core, header, info) {
+                return;
+            }
         }
         if (*header).has(HAS_WEAK) {
             weak::clear_and_call(core, header);

@@ -74,9 +74,14 @@ impl<K: Trace, T: Trace> Ephemeron<K, T> {
             object: Gc::erase(value),
             call: None,
         };
+        // An old key stays old; one that the collector does not look at is as young
+        // as if it had been made now.
+        let untracked = !Gc::is_tracked(key);
         // SAFETY: the handle keeps the key alive.
         let pair = unsafe { weak::hooked(key.header(), hook, weak::Hash::Unknown) }?;
-        Gc::set_tracked(key, true);
+        if untracked {
+            Gc::set_tracked(key, true);
+        }
         Ok(Ephemeron {
             pair,
             types: PhantomData,

@@ -152,6 +152,7 @@ impl<H: Trace, E: Trace> TailInfo<E> for H {
             Some(_) => Some(finalize_head::<H>),
             None => None,
         },
+        calls_back_first: false,
         untracks_in: H::UNTRACKS_IN,
     };
 }

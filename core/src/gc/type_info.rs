@@ -23,6 +23,9 @@ pub struct TypeInfo {
     /// `(header, bytes of its block from the header on)`.
     pub(crate) drop: Option<unsafe fn(*mut Header, usize)>,
     pub(crate) finalize: Option<unsafe fn(*mut Header)>,
+    /// At a death by count, are weak references cleared and called back before
+    /// the finalizer runs? CPython's generators alone do so.
+    pub(crate) calls_back_first: bool,
     /// CPython's untracking of tuples and dicts; see [`Trace::UNTRACKS_IN`].
     pub(crate) untracks_in: Option<u32>,
 }
@@ -65,6 +68,7 @@ trait HasInfo: Trace {
             Some(_) => Some(finalize::<Self>),
             None => None,
         },
+        calls_back_first: false,
         untracks_in: Self::UNTRACKS_IN,
     };
 }

@@ -60,9 +60,14 @@ impl HeapCore {
         }
     }
 
-    /// A line for every member of the trash, if they are to be told. The sink is
-    /// user code, so it gets them when the trash is guarded.
-    pub(crate) fn names_of_collectable(&self, trash: &[NonNull<Header>]) -> Vec<String> {
+    /// A line for every member of the trash that `is_seen` by CPython too, if they
+    /// are to be told. The sink is user code, so it gets them when the trash is
+    /// guarded.
+    pub(crate) fn names_of_collectable(
+        &self,
+        trash: &[NonNull<Header>],
+        is_seen: impl Fn(&NonNull<Header>) -> bool,
+    ) -> Vec<String> {
         if !self.debug.get().contains(DebugFlags::COLLECTABLE) {
             return Vec::new();
         }
@@ -72,7 +77,7 @@ impl HeapCore {
             let handle = unsafe { ManuallyDrop::new(GcAny::from_header(object.as_ptr())) };
             named("collectable", &handle)
         };
-        trash.iter().map(line).collect()
+        trash.iter().filter(|o| is_seen(o)).map(line).collect()
     }
 
     pub(crate) fn tell_all(&self, lines: Vec<String>) {

@@ -40,6 +40,8 @@ pub(crate) unsafe trait Block: 'static {
     const EDGES_ONLY: bool = false;
     /// The finalizer of blocks with this table.
     const FINALIZE: Option<fn(&Gc<Self::Head>)> = None;
+    /// See [`TypeInfo::calls_back_first`].
+    const CALLS_BACK_FIRST: bool = false;
 
     /// The table of these blocks: one address per kind, so that all of them
     /// share their pages. A `static` where the kind is not generic.
@@ -83,6 +85,7 @@ impl<B: Block> BlockTable for B {
         } else {
             None
         },
+        calls_back_first: B::CALLS_BACK_FIRST,
         untracks_in: <B::Head as Trace>::UNTRACKS_IN,
     };
 }

@@ -388,6 +388,7 @@ unsafe impl<F: Frame> Block for Holding<F> {
             let _ = this.close(&Gc::heap(this));
         }
     });
+    const CALLS_BACK_FIRST: bool = true;
 
     #[inline]
     unsafe fn trace<V: Visitor>(header: *const Header, _: usize, visitor: &mut V) {

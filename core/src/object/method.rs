@@ -62,6 +62,7 @@ impl BoundMethod {
 // SAFETY: both references are owned and visited once.
 unsafe impl Trace for BoundMethod {
     const QUIET_DROP: bool = true;
+    const EDGES_ONLY: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         self.this.trace(visitor);
         self.function.trace(visitor);
@@ -165,6 +166,7 @@ impl ClosureCell {
 // SAFETY: the content is owned and visited once.
 unsafe impl Trace for ClosureCell {
     const QUIET_DROP: bool = true;
+    const EDGES_ONLY: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         self.content.trace(visitor);
     }
@@ -277,6 +279,7 @@ impl WeakMethod {
 // SAFETY: both references are owned and visited once.
 unsafe impl Trace for WeakMethod {
     const QUIET_DROP: bool = true;
+    const EDGES_ONLY: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         self.this.trace(visitor);
         self.function.trace(visitor);

@@ -298,6 +298,7 @@ impl Value {
 // SAFETY: the handle is the one owned edge.
 unsafe impl Trace for WeakRef {
     const QUIET_DROP: bool = true;
+    const EDGES_ONLY: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         self.0.trace(visitor);
     }

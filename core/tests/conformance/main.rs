@@ -9,6 +9,7 @@ mod collector;
 mod finalization;
 mod leaks;
 mod model;
+mod surface;
 mod table;
 mod threads;
 mod weak;

@@ -491,41 +491,6 @@ fn a_class_in_a_cycle_with_itself_and_its_instances_is_collected() {
 }
 
 #[test]
-fn several_bases_lend_methods_and_at_most_one_layout() {
-    let heap = crate::heap();
-    let make = |name, slots: &[&str]| {
-        let builder = Class::builder(&heap, name).slots(slots.iter().copied());
-        builder.method("who", |_| Value::small(1)).build()
-    };
-    let (solid, other) = (make("Solid", &["a"]), make("Other", &["b"]));
-    let empty = Class::builder(&heap, "Empty")
-        .slots([""; 0])
-        .method("extra", |_| Value::small(2))
-        .build();
-    let both = Class::builder(&heap, "Both")
-        .bases([&empty, &solid])
-        .slots(["c"])
-        .build();
-    assert_eq!(both.slot_count(), 2);
-    assert!(Class::is_subclass_of(&both, &empty) && Class::is_subclass_of(&both, &solid));
-    assert_eq!(both.bases().count(), 2);
-    let instance = Class::instantiate(&both, &heap);
-    for (name, result) in [("who", 1), ("extra", 2)] {
-        let called = instance.call(&heap, &Str::intern(&heap, name), &[]);
-        assert_eq!(called, Ok(Value::small(result)));
-    }
-    let conflict = Class::builder(&heap, "X")
-        .bases([&solid, &other])
-        .try_build();
-    assert_eq!(conflict.unwrap_err(), ClassError::LayoutConflict);
-    let heir = Class::builder(&heap, "H").base(&solid).slots(["d"]).build();
-    let fine = Class::builder(&heap, "Y")
-        .bases([&solid, &heir])
-        .try_build();
-    assert_eq!(fine.unwrap().slot_count(), 2);
-}
-
-#[test]
 fn special_and_private_slot_names_follow_python() {
     let heap = crate::heap();
     let bare = Class::builder(&heap, "Bare")

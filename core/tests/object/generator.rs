@@ -4,7 +4,7 @@ use std::rc::Rc;
 use exuvia_core::object::{
     Frame, Generator, GeneratorError, List, Step, Thrown, Value, WeakRef, ref_count, size_of,
 };
-use exuvia_core::{Gc, Heap, Trace};
+use exuvia_core::{Callback, Gc, Heap, Trace};
 
 /// Yields what it is sent, three times, then returns 99; its exit does as told.
 #[derive(Trace)]
@@ -355,4 +355,58 @@ fn an_error_is_caught_returned_or_leaves_the_frame() {
     drop(plain.next(&heap));
     assert_eq!(plain.throw(&heap, error()), Err(Thrown::Error(error())));
     assert!(plain.is_finished());
+}
+
+#[derive(Trace)]
+struct Tells(#[trace(leaf)] Rc<RefCell<Vec<&'static str>>>);
+
+impl Callback for Tells {
+    fn call(&self, _: &Heap) {
+        self.0.borrow_mut().push("callback");
+    }
+}
+
+#[derive(Trace)]
+struct Exits {
+    held: Option<Value>,
+    #[trace(leaf)]
+    log: Rc<RefCell<Vec<&'static str>>>,
+}
+
+impl Frame for Exits {
+    fn resume(&mut self, _: &Heap, sent: Value) -> Step {
+        self.held = Some(sent);
+        Step::Yield(Value::NONE)
+    }
+    fn exit(&mut self, _: &Heap) -> Step {
+        self.log.borrow_mut().push("exit");
+        Step::Return(Value::NONE)
+    }
+}
+
+#[test]
+fn callbacks_on_a_dying_generator_run_before_its_exit_even_its_own() {
+    for held_by_the_frame in [false, true] {
+        let heap = crate::heap();
+        let log = Rc::new(RefCell::new(Vec::new()));
+        let frame = Exits {
+            held: None,
+            log: log.clone(),
+        };
+        let generator = Generator::new(&heap, frame);
+        generator.next(&heap).unwrap();
+        let watch = WeakRef::with_callback(&generator, heap.alloc(Tells(log.clone())));
+        let watch = Value::from(watch);
+        let outside = match held_by_the_frame {
+            true => {
+                generator.send(&heap, watch).unwrap();
+                None
+            }
+            false => Some(watch),
+        };
+        drop(generator);
+        assert_eq!(*log.borrow(), ["callback", "exit"]);
+        drop(outside);
+        assert_eq!(heap.live_objects(), 0);
+    }
 }

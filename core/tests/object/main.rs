@@ -10,6 +10,7 @@ mod class;
 mod deep;
 mod dict;
 mod generator;
+mod inheritance;
 mod list;
 mod method;
 mod set;

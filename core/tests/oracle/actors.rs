@@ -2,10 +2,12 @@
 //! as in `interpreter.py`, name for name.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::mem;
 
-use exuvia_core::object::{Class, Frame, Instance, List, Step, Str, Value, WeakRef};
+use exuvia_core::object::{
+    Class, Frame, Instance, List, Step, Str, Value, WeakKeyDictionary, WeakRef,
+};
 use exuvia_core::{Callback, Gc, Heap, Trace};
 
 use crate::program::{Lift, NAMES};
@@ -27,6 +29,11 @@ pub(crate) struct Spelled {
 pub(crate) struct World {
     pub(crate) names: RefCell<[Value; NAMES as usize]>,
     pub(crate) raised: RefCell<BTreeMap<i64, Value>>,
+    /// Python's `notes`.
+    pub(crate) notes: Gc<WeakKeyDictionary>,
+    /// Markers of what stood at an address when the state was described last; for
+    /// the dict of an instance, that of the instance.
+    pub(crate) places: RefCell<HashMap<usize, i64>>,
     pub(crate) log: RefCell<Vec<String>>,
     pub(crate) spelled: Spelled,
     pub(crate) counter: Cell<i64>,
@@ -43,6 +50,8 @@ impl World {
         let world = std::rc::Rc::new(World {
             names: RefCell::default(),
             raised: RefCell::default(),
+            notes: WeakKeyDictionary::new(heap),
+            places: RefCell::default(),
             log: RefCell::default(),
             spelled: Spelled {
                 m: name("m"),
@@ -173,11 +182,13 @@ fn finalize(this: &Gc<Instance>) {
 
 /// The classes `S`, `SS`, `O`, `F`, `FF`, `FO`, in this order.
 pub(crate) fn classes(heap: &Heap, spelled: &Spelled) -> [Gc<Class>; 6] {
-    let plain = Class::builder(heap, "S").slots(["m", "v", "w"]).build();
+    let plain = Class::builder(heap, "S")
+        .slots(["m", "v", "w", "__weakref__"])
+        .build();
     let sub = Class::builder(heap, "SS").base(&plain).slots(["x"]).build();
     let open = Class::builder(heap, "O").build();
     let finalized = Class::builder(heap, "F")
-        .slots(["act", "m", "v", "w"])
+        .slots(["act", "m", "v", "w", "__weakref__"])
         .finalizer(finalize)
         .build();
     let finalized_sub = Class::builder(heap, "FF")

@@ -6,7 +6,7 @@
 //! its weak references, what they did) are compared in order, objects among
 //! themselves as a set. States are compared exactly, by checksum.
 
-use crate::design::{Hits, Lenient};
+use crate::design::{Hits, Lenient, Span};
 use crate::machine::Outcome;
 use crate::program::Lift;
 use crate::python::Said;
@@ -81,26 +81,58 @@ pub(crate) fn compare(
 ) -> Option<Difference> {
     let silent = Said::default();
     let mut lenient = Lenient::new(lift, hits);
+    // The last states; kept only where they may excuse what follows.
+    let (mut ours_before, mut theirs_before): (&[String], &[String]) = (&[], &[]);
     for (at, outcome) in ours.iter().enumerate() {
         let said = theirs.get(at).unwrap_or(&silent);
-        let streams = [
-            ("events", &outcome.events, &said.events),
-            ("automatic collection", &outcome.automatic, &said.automatic),
+        let ours_after = outcome.state.as_deref().unwrap_or_default();
+        // In front of an automatic collection there is a state of its own.
+        let (ours_between, theirs_between): (&[String], &[String]) = match outcome.before.is_empty()
+        {
+            true => (ours_after, &said.state),
+            false => (&outcome.before, &said.before),
+        };
+        let spans = [
+            (
+                "events",
+                (&outcome.events, ours_before, ours_between),
+                (&said.events, theirs_before, theirs_between),
+            ),
+            (
+                "automatic collection",
+                (&outcome.automatic, ours_between, ours_after),
+                (&said.automatic, theirs_between, &said.state[..]),
+            ),
         ];
-        for (what, ours, theirs) in streams {
-            if !lenient.same_events(canonical(ours), canonical(theirs)) {
+        for (what, ours, theirs) in spans {
+            let span = |(events, before, after): (&Vec<String>, _, _)| Span {
+                events: canonical(events),
+                before,
+                after,
+            };
+            if !lenient.same_events(&span(ours), &span(theirs)) {
                 return Some(Difference {
                     at,
                     what,
-                    ours: ours.join(" "),
-                    theirs: theirs.join(" "),
+                    ours: ours.0.join(" "),
+                    theirs: theirs.0.join(" "),
+                });
+            }
+            if what == "events"
+                && !outcome.before.is_empty()
+                && !lenient.same_state(ours_between, theirs_between)
+            {
+                return Some(Difference {
+                    at,
+                    what: "state in front of the automatic collection",
+                    ours: ours_between.join("\n"),
+                    theirs: theirs_between.join("\n"),
                 });
             }
         }
         if let (Some(state), Some(crc)) = (&outcome.state, said.crc) {
             let text = state.join("\n");
             let same = crc32(text.bytes()) == crc;
-            // Looked at in any case where it is there: it bounds what follows.
             let alike = !said.state.is_empty() && lenient.same_state(state, &said.state);
             if !same && !alike {
                 return Some(Difference {
@@ -110,6 +142,30 @@ pub(crate) fn compare(
                     theirs: said.state.join("\n"),
                 });
             }
+            (ours_before, theirs_before) = (state, &said.state);
+        }
+    }
+    None
+}
+
+/// Whether the heap does the same when nobody looks at it: a look at the state
+/// takes handles, and what a handle was dropped on is examined by the next
+/// collection in any case.
+pub(crate) fn compare_unseen(seen: &[Outcome], unseen: &[Outcome]) -> Option<Difference> {
+    let told = |events: &[String]| -> Vec<String> {
+        let canonical = canonical(events).into_iter();
+        canonical.filter(|event| !event.starts_with('t')).collect()
+    };
+    for (at, (seen, unseen)) in seen.iter().zip(unseen).enumerate() {
+        let all = |outcome: &Outcome| [told(&outcome.events), told(&outcome.automatic)].concat();
+        let (seen, unseen) = (all(seen), all(unseen));
+        if seen != unseen {
+            return Some(Difference {
+                at,
+                what: "events when nobody looks",
+                ours: unseen.join(" "),
+                theirs: seen.join(" "),
+            });
         }
     }
     None

@@ -72,8 +72,8 @@ impl Describer<'_> {
     /// How many of `v`, `w`, `x` a class has.
     pub(crate) fn places(value: &Value) -> usize {
         match value.as_instance() {
-            Some(instance) if matches!(instance.class().name().as_str(), "O" | "FO") => 3,
-            Some(_) => 2,
+            Some(instance) if matches!(instance.class().name().as_str(), "S" | "F") => 2,
+            Some(_) => 3,
             None => 0,
         }
     }
@@ -164,6 +164,7 @@ impl Describer<'_> {
         let mut stack: Vec<Value> = self.world.names.borrow().to_vec();
         stack.extend(self.world.raised.borrow().values().cloned());
         stack.extend(self.heap.garbage().into_iter().map(Value::from));
+        stack.extend(self.world.notes.values());
         for (value, _) in found.values() {
             stack.extend(self.edges(value).into_iter().flatten());
         }
@@ -190,9 +191,33 @@ impl Describer<'_> {
         }
     }
 
+    /// Remembers where tuples and dicts stand.
+    fn note_places(&self, found: &BTreeMap<i64, (Value, i32)>) {
+        let mut places = self.world.places.borrow_mut();
+        places.clear();
+        for (name, (value, _)) in found {
+            let dict = match value.as_instance() {
+                Some(instance) if instance.has_dict() => instance.dict(self.heap),
+                _ => None,
+            };
+            let object = match dict {
+                Some(dict) => Some(Gc::erase(dict)),
+                None if value.as_tuple().is_some() || value.as_dict().is_some() => {
+                    value.as_object().map(|object| object.clone())
+                }
+                None => None,
+            };
+            places.extend(object.map(|object| (object.address(), *name)));
+        }
+    }
+
     pub(crate) fn state(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        for (name, (value, generation)) in self.find() {
+        let found = self.find();
+        if self.world.lift.tells().is_some() {
+            self.note_places(&found);
+        }
+        for (name, (value, generation)) in found {
             let Some(object) = value.as_object() else {
                 continue;
             };
@@ -227,6 +252,19 @@ impl Describer<'_> {
             .map(|(m, value)| format!("{m}={}", self.briefly(value)))
             .collect();
         lines.push(format!("raised {}", raised.join(" ")));
+        let mut notes: Vec<(i64, String)> = self
+            .world
+            .notes
+            .items()
+            .into_iter()
+            .map(|(key, value)| (self.name(&key).unwrap_or(0), self.briefly(value)))
+            .collect();
+        notes.sort();
+        let notes: Vec<String> = notes
+            .iter()
+            .map(|(m, value)| format!("{m}={value}"))
+            .collect();
+        lines.push(format!("notes {}", notes.join(" ")));
         let garbage = self.heap.garbage().into_iter().map(Value::from);
         let mut garbage: Vec<String> = garbage.map(|value| self.briefly(value)).collect();
         garbage.sort();

@@ -1,6 +1,8 @@
 //! The differences by design: one predicate each, which says what may differ
 //! and nothing else, and a counter of how often it was needed.
 
+use std::collections::BTreeSet;
+
 use crate::program::Lift;
 
 /// How often each predicate covered a difference.
@@ -10,24 +12,39 @@ pub(crate) struct Hits {
     pub(crate) tuples: u64,
     /// A dict is untracked here as soon as it is old and holds nothing tracked.
     pub(crate) dicts: u64,
-    /// Numbers of collected objects that leave such tuples or dicts out.
-    pub(crate) collected: u64,
-    /// A generator's callbacks run after its exit here.
-    pub(crate) generators: u64,
+    /// Such tuples and dicts that CPython counted as collected.
+    pub(crate) counted: u64,
+    /// Dicts of instances that are counted as collected here.
+    pub(crate) asked: u64,
     /// A callback that a finalizer attached to its own trash does not run here.
     pub(crate) own_trash: u64,
+    /// Generators closed before they ran: CPython's side released their locals.
+    pub(crate) unstarted: u64,
+    /// A survivor is young in CPython because its finalizer ran when another's
+    /// had cut it off.
+    pub(crate) mixed: u64,
 }
 
 impl Hits {
-    pub(crate) fn rows(&self) -> [(&'static str, u64); 5] {
+    pub(crate) fn rows(&self) -> [(&'static str, u64); 7] {
         [
             ("tuples of tuples", self.tuples),
             ("dicts that hold nothing tracked", self.dicts),
-            ("untracked ones not counted as collected", self.collected),
-            ("callbacks of a dying generator", self.generators),
+            ("of either, not counted as collected", self.counted),
+            ("dicts of instances, counted as collected", self.asked),
             ("callbacks attached to own trash", self.own_trash),
+            ("locals of unstarted generators", self.unstarted),
+            ("survivors cut off before their finalizer", self.mixed),
         ]
     }
+}
+
+/// What one side did between two looks: events, and the states around them.
+/// States are there when the program is looked at closely.
+pub(crate) struct Span<'a> {
+    pub(crate) events: Vec<String>,
+    pub(crate) before: &'a [String],
+    pub(crate) after: &'a [String],
 }
 
 /// Compares one program's events and states, up to the one difference that the
@@ -35,10 +52,11 @@ impl Hits {
 pub(crate) struct Lenient<'a> {
     lift: Lift,
     hits: &'a mut Hits,
-    /// Objects that one may count and the other not, at the last state.
-    bound: i64,
     /// What CPython's statistics have more than ours, by generation.
     ahead: [i64; 3],
+    /// Markers of those whose finalizers ran in the last collection, if that was
+    /// more than one.
+    together: BTreeSet<String>,
 }
 
 impl Lenient<'_> {
@@ -46,116 +64,210 @@ impl Lenient<'_> {
         Lenient {
             lift,
             hits,
-            bound: 0,
             ahead: [0; 3],
+            together: BTreeSet::new(),
         }
     }
 
-    pub(crate) fn same_events(&mut self, ours: Vec<String>, theirs: Vec<String>) -> bool {
-        if ours == theirs {
-            return true;
-        }
+    pub(crate) fn same_events(&mut self, ours: &Span, theirs: &Span) -> bool {
         match self.lift {
-            Lift::Nothing => false,
-            Lift::Tuples | Lift::Dicts => self.same_but_for_numbers(&ours, &theirs),
-            Lift::Generators => {
-                let (ours, ours_called) = without_callbacks_of_exits(&ours);
-                let right_before = callbacks_right_before_exits(&theirs);
-                let (theirs, called) = without_callbacks_of_exits(&theirs);
-                // One whose reference the frame held died with it here.
-                let mut called = called.iter();
-                let in_order = ours_called.iter().all(|event| called.any(|c| c == event));
-                let same = right_before && ours == theirs && in_order;
-                self.hits.generators += u64::from(same);
-                same
-            }
+            Lift::Nothing => ours.events == theirs.events,
+            Lift::Tuples | Lift::Dicts | Lift::Asked => self.same_but_for_counted(ours, theirs),
             Lift::OwnTrash => {
-                let kept = without_own_callbacks(&ours, &theirs);
-                self.hits.own_trash += (theirs.len() - kept.len()) as u64;
-                ours == kept
+                let kept = without_own_callbacks(&ours.events, &theirs.events);
+                self.hits.own_trash += (theirs.events.len() - kept.len()) as u64;
+                ours.events == kept
+            }
+            Lift::Unstarted => {
+                let closed = ours.events.iter().filter(|event| event.starts_with('u'));
+                self.hits.unstarted += closed.count() as u64;
+                ours.events == theirs.events
+            }
+            Lift::Mixed => {
+                if let Some(finalized) = finalized_in_last(&theirs.events) {
+                    let several = finalized.len() > 1;
+                    self.together = if several { finalized } else { BTreeSet::new() };
+                }
+                ours.events == theirs.events
             }
         }
     }
 
-    /// Numbers of collected objects may be larger in CPython by the objects
-    /// that are untracked here only; with tuples of tuples, also smaller.
-    fn same_but_for_numbers(&mut self, ours: &[String], theirs: &[String]) -> bool {
-        ours.len() == theirs.len()
-            && ours
-                .iter()
-                .zip(theirs)
-                .all(|(our, their)| our == their || self.is_number_of_collected(our, their))
-    }
-
-    fn is_number_of_collected(&mut self, our: &str, their: &str) -> bool {
-        let Some(((of, our), (other, their))) = collected(our).zip(collected(their)) else {
-            return false;
-        };
-        let more = their - our;
-        let least = match self.lift {
-            Lift::Tuples => -self.bound,
-            _ => 0,
-        };
-        if of != other || !(least..=self.bound).contains(&more) {
+    /// Numbers of collected objects are the same when those are left out that may
+    /// be counted on one side only; and whoever is, may be.
+    fn same_but_for_counted(&mut self, ours: &Span, theirs: &Span) -> bool {
+        let (our_events, our_counted) = self.without_counted(ours);
+        let (their_events, their_counted) = self.without_counted(theirs);
+        if our_events != their_events || our_counted.len() != their_counted.len() {
             return false;
         }
-        self.hits.collected += 1;
-        if let Some(generation) = of.strip_prefix(')').and_then(|text| text.parse().ok()) {
-            let generation: usize = generation;
-            self.ahead[generation] += more;
+        let collections = our_counted.into_iter().zip(their_counted).enumerate();
+        for (index, ((generation, here), (_, there))) in collections {
+            for marker in here.symmetric_difference(&there) {
+                let is_here = here.contains(marker);
+                if !self.may_be_counted_once(marker, is_here, ours, theirs, index > 0) {
+                    return false;
+                }
+            }
+            let common = here.intersection(&there).count();
+            self.ahead[generation] += there.len() as i64 - here.len() as i64;
+            let apart = (here.len() + there.len() - 2 * common) as u64;
+            match self.lift {
+                Lift::Asked => self.hits.asked += apart,
+                _ => self.hits.counted += apart,
+            }
         }
         true
     }
 
-    pub(crate) fn same_state(&mut self, ours: &[String], theirs: &[String]) -> bool {
-        let letter = match self.lift {
-            Lift::Tuples => 'T',
-            Lift::Dicts => 'D',
-            _ => return ours == theirs,
+    /// `collected`: a collection of the same span has run before the one that
+    /// counted the object, so that the state in front of it may be out of date.
+    fn may_be_counted_once(
+        &self,
+        marker: &str,
+        is_here: bool,
+        ours: &Span,
+        theirs: &Span,
+        collected: bool,
+    ) -> bool {
+        let (Some(our), Some(their)) =
+            (line_of(marker, ours.before), line_of(marker, theirs.before))
+        else {
+            return false;
         };
-        // Untracked here or not, they may be in the next operation.
-        let may_be = theirs.iter().filter(|line| is_of(line, letter)).count();
-        self.bound = i64::try_from(may_be).unwrap_or(i64::MAX);
+        match self.lift {
+            Lift::Asked => is_here && our.letter().eq_ignore_ascii_case(&'o'),
+            _ => {
+                let apart = collected || self.is_apart(&our, &their);
+                let side = self.lift == Lift::Tuples || !is_here;
+                side && apart && self.may_be_untracked(&our, ours.before)
+            }
+        }
+    }
+
+    /// Takes those out of the numbers of collected objects that the collections
+    /// told about and that are counted: gone afterwards, or kept as garbage. With
+    /// them, by collection.
+    fn without_counted(&self, span: &Span) -> (Vec<String>, Vec<(usize, BTreeSet<String>)>) {
+        let told = told_in(&span.events);
+        let mut counted: Vec<(usize, BTreeSet<String>)> = Vec::new();
+        let mut events = Vec::new();
+        let mut inside = false;
+        let saved = garbage(span.after);
+        for event in &span.events {
+            let kind = event.chars().next().unwrap_or(' ');
+            match kind {
+                't' => continue,
+                '(' => inside = true,
+                ')' => {
+                    inside = false;
+                    let index = counted.len();
+                    let mut those = told.get(index).cloned().unwrap_or_default();
+                    those.retain(|marker| {
+                        let again = told[index + 1..].iter().any(|later| later.contains(marker));
+                        let is_gone = line_of(marker, span.after).is_none();
+                        self.is_told_of(marker, span.before)
+                            && !again
+                            && (is_gone || saved.contains(marker))
+                    });
+                    let generation = event[1..].split(':').next();
+                    let generation = generation.and_then(|text| text.parse().ok()).unwrap_or(0);
+                    counted.push((generation, those));
+                }
+                _ => {}
+            }
+            let left_out = counted.last().map_or(0, |(_, those)| those.len() as i64);
+            let number = matches!(kind, ')' | '=' | 'r') && !inside;
+            events.push(match number {
+                true => less(event, left_out),
+                false => event.clone(),
+            });
+        }
+        (events, counted)
+    }
+
+    /// Whether an object that a collection told about is of the kind that the
+    /// program is about. (In `Asked`, dicts are told by their instance's marker.)
+    fn is_told_of(&self, marker: &str, before: &[String]) -> bool {
+        let letter = line_of(marker, before).map(|line| line.letter());
+        match self.lift {
+            Lift::Tuples => letter == Some('T'),
+            Lift::Dicts => letter == Some('D'),
+            _ => matches!(letter, Some('O' | 'o')),
+        }
+    }
+
+    pub(crate) fn same_state(&mut self, ours: &[String], theirs: &[String]) -> bool {
+        if !self.lift.by_line() {
+            return ours == theirs;
+        }
         ours.len() == theirs.len()
             && ours.iter().zip(theirs).all(|(our, their)| {
                 our == their
-                    || self.differs_in_tracking(our, their, theirs)
+                    || self.differs_in_tracking(our, their, ours)
+                    || self.differs_in_generation(our, their)
                     || self.differs_in_statistics(our, their)
             })
     }
 
     /// A tuple that holds a tuple, or a dict that holds no container, whose
-    /// tracking and generation alone differ. Such a dict is untracked here first.
+    /// tracking and generation alone differ.
     fn differs_in_tracking(&mut self, our: &str, their: &str, lines: &[String]) -> bool {
-        let (Some(ours), Some(theirs)) = (fields(our), fields(their)) else {
+        let (Some(our), Some(their)) = (Line::of(our), Line::of(their)) else {
             return false;
         };
-        let same = ours.name == theirs.name && ours.rest == theirs.rest;
-        if !same || ours.tracked == theirs.tracked {
+        let same = our.name == their.name && our.rest == their.rest && our.edges == their.edges;
+        if !(same && self.is_apart(&our, &their) && self.may_be_untracked(&our, lines)) {
             return false;
         }
-        let earlier_here = ours.tracked == "t0";
-        let holds = |letter| {
-            let mut edges = ours
-                .edges
-                .split(' ')
-                .filter_map(|edge| edge.strip_prefix('@'));
-            edges.any(|edge| {
-                lines
-                    .iter()
-                    .any(|line| line.starts_with(&format!("{edge}{letter} ")))
-            })
-        };
         match self.lift {
-            Lift::Tuples if ours.name.ends_with('T') && holds('T') => self.hits.tuples += 1,
-            Lift::Dicts
-                if ours.name.ends_with('D') && earlier_here && !ours.edges.contains(['@', 'w']) =>
-            {
-                self.hits.dicts += 1;
-            }
-            _ => return false,
+            Lift::Tuples => self.hits.tuples += 1,
+            _ => self.hits.dicts += 1,
         }
         true
+    }
+
+    /// Such a dict is untracked here first. Which of two tuples that hold each other
+    /// an examination meets first is as good as random in both.
+    fn is_apart(&self, our: &Line, their: &Line) -> bool {
+        match self.lift {
+            Lift::Tuples => our.tracked != their.tracked,
+            _ => (our.tracked, their.tracked) == ("t0", "t1"),
+        }
+    }
+
+    fn may_be_untracked(&self, line: &Line, lines: &[String]) -> bool {
+        match self.lift {
+            Lift::Tuples => {
+                let mut edges = line
+                    .edges
+                    .split(' ')
+                    .filter_map(|edge| edge.strip_prefix('@'));
+                let mut holds_tuple =
+                    || edges.any(|edge| line_of(edge, lines).is_some_and(|to| to.letter() == 'T'));
+                line.letter() == 'T' && holds_tuple()
+            }
+            Lift::Dicts => line.letter() == 'D' && !line.edges.contains(['@', 'w']),
+            _ => false,
+        }
+    }
+
+    /// A survivor of a collection that ran several finalizers, its own among them:
+    /// young in CPython when another finalizer had cut it off before.
+    fn differs_in_generation(&mut self, our: &str, their: &str) -> bool {
+        let (Some(our), Some(their)) = (Line::of(our), Line::of(their)) else {
+            return false;
+        };
+        let same = our.name == their.name
+            && our.rest == their.rest
+            && our.edges == their.edges
+            && our.tracked == their.tracked;
+        let covered = self.lift == Lift::Mixed
+            && same
+            && (our.generation, their.generation) == ("g2", "g0")
+            && self.together.contains(our.marker());
+        self.hits.mixed += u64::from(covered);
+        covered
     }
 
     fn differs_in_statistics(&self, our: &str, their: &str) -> bool {
@@ -177,79 +289,103 @@ impl Lenient<'_> {
     }
 }
 
-/// What a number of collected objects belongs to, and the number.
-fn collected(event: &str) -> Option<(&str, i64)> {
-    match event.chars().next()? {
-        ')' => {
-            let mut parts = event.split(':');
-            let of = parts.next()?;
-            let number = parts.next()?.parse().ok()?;
-            (parts.next()? == "0").then_some((of, number))
-        }
-        '=' => Some(("=", event[1..].parse().ok()?)),
-        'r' => {
-            let (of, number) = event.split_once(':')?;
-            Some((of, number.parse().ok()?))
-        }
-        _ => None,
-    }
-}
-
-struct Fields<'a> {
+/// The line of an object in a state.
+struct Line<'a> {
     /// Marker and letter.
     name: &'a str,
     tracked: &'a str,
+    generation: &'a str,
     /// Count, finalized, weak count.
     rest: [&'a str; 3],
     edges: &'a str,
 }
 
-fn fields(line: &str) -> Option<Fields<'_>> {
-    let mut parts = line.splitn(7, ' ');
-    let (name, count, tracked) = (parts.next()?, parts.next()?, parts.next()?);
-    let (_generation, finalized, weak) = (parts.next()?, parts.next()?, parts.next()?);
-    Some(Fields {
-        name,
-        tracked,
-        rest: [count, finalized, weak],
-        edges: parts.next()?,
-    })
+impl<'a> Line<'a> {
+    fn of(line: &'a str) -> Option<Line<'a>> {
+        let mut parts = line.splitn(7, ' ');
+        let (name, count, tracked) = (parts.next()?, parts.next()?, parts.next()?);
+        let (generation, finalized, weak) = (parts.next()?, parts.next()?, parts.next()?);
+        if !name.starts_with(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        Some(Line {
+            name,
+            tracked,
+            generation,
+            rest: [count, finalized, weak],
+            edges: parts.next()?,
+        })
+    }
+
+    fn marker(&self) -> &'a str {
+        self.name
+            .trim_end_matches(|c: char| c.is_ascii_alphabetic())
+    }
+
+    fn letter(&self) -> char {
+        self.name.chars().next_back().unwrap_or(' ')
+    }
 }
 
-fn is_of(line: &str, letter: char) -> bool {
-    line.split(' ')
-        .next()
-        .is_some_and(|name| name.ends_with(letter))
-}
-
-/// Takes out the callbacks of generators that exit, each generator's in order.
-fn without_callbacks_of_exits(events: &[String]) -> (Vec<String>, Vec<String>) {
-    let exits: Vec<String> = events
+fn line_of<'a>(marker: &str, lines: &'a [String]) -> Option<Line<'a>> {
+    lines
         .iter()
-        .filter_map(|event| Some(format!("c{}/", event.strip_prefix('x')?)))
-        .collect();
-    let of_exit = |event: &&String| exits.iter().any(|exit| event.starts_with(exit));
-    let (mut taken, kept): (Vec<String>, Vec<String>) = {
-        let (taken, kept): (Vec<&String>, Vec<&String>) = events.iter().partition(of_exit);
-        let owned = |events: Vec<&String>| events.into_iter().cloned().collect();
-        (owned(taken), owned(kept))
-    };
-    taken.sort_by_key(|event| exits.iter().position(|exit| event.starts_with(exit)));
-    (kept, taken)
+        .filter(|line| line.starts_with(marker))
+        .filter_map(|line| Line::of(line))
+        .find(|line| line.marker() == marker)
 }
 
-/// Whether the callbacks of each generator that exits run right before it.
-fn callbacks_right_before_exits(events: &[String]) -> bool {
-    events.iter().enumerate().all(|(at, event)| {
-        let Some(generator) = event.strip_prefix('x') else {
-            return true;
-        };
-        let callback = format!("c{generator}/");
-        let all = events.iter().filter(|event| event.starts_with(&callback));
-        let before = events[..at].iter().rev();
-        let right_before = before.take_while(|event| event.starts_with(&callback));
-        all.count() == right_before.count()
-    })
+/// Markers in the list of garbage.
+fn garbage(lines: &[String]) -> BTreeSet<String> {
+    let line = lines.iter().find_map(|line| line.strip_prefix("garbage "));
+    let parts = line.unwrap_or("").split(' ');
+    parts
+        .filter_map(|part| part.strip_prefix('@'))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Whom each collection told about.
+fn told_in(events: &[String]) -> Vec<BTreeSet<String>> {
+    let mut told: Vec<BTreeSet<String>> = Vec::new();
+    for event in events {
+        if event.starts_with(')') {
+            told.push(BTreeSet::new());
+        } else if let Some(markers) = event.strip_prefix('t')
+            && let Some(last) = told.last_mut()
+        {
+            last.extend(markers.split(',').map(str::to_owned));
+        }
+    }
+    told
+}
+
+/// An event with the number of collected objects in it made smaller.
+fn less(event: &str, by: i64) -> String {
+    let smaller = |number: &str| match number.parse::<i64>() {
+        Ok(number) => (number - by).to_string(),
+        Err(_) => number.to_owned(),
+    };
+    match event.strip_prefix('=') {
+        Some(number) => format!("={}", smaller(number)),
+        None => {
+            let mut parts: Vec<String> = event.split(':').map(str::to_owned).collect();
+            if let Some(number) = parts.get_mut(1) {
+                *number = smaller(number);
+            }
+            parts.join(":")
+        }
+    }
+}
+
+/// Markers whose finalizers ran in the last collection; `None` when there was none.
+fn finalized_in_last(events: &[String]) -> Option<BTreeSet<String>> {
+    let start = events.iter().rposition(|event| event.starts_with('('))?;
+    let inside = events[start..]
+        .iter()
+        .take_while(|event| !event.starts_with(')'));
+    let markers = inside.filter_map(|event| event.strip_prefix(['f', 'x']));
+    Some(markers.map(str::to_owned).collect())
 }
 
 /// Leaves out callbacks inside of collections that finalizers attached to their

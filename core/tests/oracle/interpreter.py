@@ -1,9 +1,10 @@
 """Runs generated programs on a real CPython and prints what happened.
 
 Reads programs on stdin (see `program.rs` for the text form), writes one block
-per program: `E op events..` for what user code and collections logged, `S op
-crc` for the state after an operation, and `T op text` before it when asked by
-the argument `text`.
+per program: `E op events..` for what user code and collections logged, `A op
+events..` for what CPython collected by itself behind it (and `B op text` for the
+state in front of that), `S op crc` for the state after an operation, and `T op
+text` before it when asked by the argument `text`.
 
 Automatic collection is on only at one point after each operation, so that
 CPython alone decides whether and what to collect, and the replay can do the
@@ -11,6 +12,7 @@ same at the same place.
 """
 
 import gc
+import io
 import sys
 import weakref
 import zlib
@@ -24,9 +26,17 @@ SPELL = "vwx"
 
 names = [None] * NAMES
 raised = {}
+notes = weakref.WeakKeyDictionary()
 log = []
 counter = 0
-frozen = False
+# How what the state describes is shown, by address; no reference is held.
+known = {}
+# Of tuples and dicts, by address, when the state was described last.
+places = {}
+# Where the collector tells whom it found, and of which type that is logged.
+told = None
+kind = None
+debug = 0
 # The one difference by design that the program does not stay clear of.
 lift = ""
 
@@ -133,9 +143,7 @@ LETTER = {
     list: "L", tuple: "T", dict: "D", S: "S", SS: "s", O: "O",
     F: "F", FF: "f", FO: "o", Cb: "C", GENERATOR: "G",
 }
-# Not `x` of a subclass with slots: CPython clears its own slots before its
-# base's, the heap after them.
-INSTANCE = {S: "vw", SS: "vw", O: "vwx", F: "vw", FF: "vw", FO: "vwx"}
+INSTANCE = {S: "vw", SS: "vwx", O: "vwx", F: "vw", FF: "vwx", FO: "vwx"}
 
 
 def warm(cls):
@@ -193,7 +201,7 @@ def shown(v):
 
 
 def values(items):
-    return " ".join([shown(v) for v in items])
+    return " ".join([known.get(id(v)) or shown(v) for v in items])
 
 
 def describe(base):
@@ -205,35 +213,46 @@ def describe(base):
                 if m is not None:
                     found[m] = (o, g)
     o = None
+    known.clear()
+    for m, pair in found.items():
+        known[id(pair[0])] = "@%d" % m
+    pair = None
     stack = [v for v in names if v is not None]
     stack.extend(raised.values())
     stack.extend(gc.garbage)
+    stack.extend(notes.data.values())
     for pair in list(found.values()):
         stack.extend(edges(pair[0]))
     pair = None
     while stack:
         v = stack.pop()
-        if v is None or v is UNSET:
+        if v is None or v is UNSET or id(v) in known:
             continue
         if type(v) is weakref.ref:
             if v.__callback__ is not None:
                 stack.append(v.__callback__)
             continue
         m = marker(v)
-        if m is not None and m not in found:
+        if m is not None:
             found[m] = (v, -1)
+            known[id(v)] = "@%d" % m
             stack.extend(edges(v))
     v = None
     lines = []
+    places.clear()
     for m in sorted(found):
         o, g = found[m]
+        if type(o) is tuple or type(o) is dict:
+            places[id(o)] = m
         lines.append("%d%s r%d t%d g%d z%d k%d %s" % (
             m, LETTER[type(o)], sys.getrefcount(o) - 3, gc.is_tracked(o), g,
             gc.is_finalized(o), weakref.getweakrefcount(o), values(edges(o))))
     o = None
     lines.append("names " + values(list(names)))
     lines.append("raised " + " ".join(
-        ["%d=%s" % (m, shown_raised(m)) for m in sorted(raised)]))
+        ["%d=%s" % (m, shown_briefly(raised[m])) for m in sorted(raised)]))
+    lines.append("notes " + " ".join(["%d=%s" % pair for pair in sorted(
+        [(marker(r()), shown_briefly(v)) for r, v in notes.data.items()])]))
     lines.append("garbage " + " ".join(sorted(
         ["w" if type(v) is weakref.ref else shown(v) for v in gc.garbage])))
     stats = gc.get_stats()
@@ -245,8 +264,7 @@ def describe(base):
     return "\n".join(lines)
 
 
-def shown_raised(m):
-    v = raised[m]
+def shown_briefly(v):
     return "w" if type(v) is weakref.ref else shown(v)
 
 
@@ -256,6 +274,23 @@ def on_collection(phase, info):
     else:
         log.append(")%d:%d:%d" % (
             info["generation"], info["collected"], info["uncollectable"]))
+        if told is not None:
+            tell()
+
+
+def tell():
+    """Logs the markers of those of a type that the collection found at first."""
+    found = []
+    for line in told.getvalue().splitlines():
+        # gc: collectable <tuple 0x7f0123456780>
+        of, address = line.split("<")[1].rstrip(">").split()
+        if of == kind:
+            found.append(places.get(int(address, 16)))
+    told.seek(0)
+    told.truncate()
+    found = sorted([m for m in found if m is not None])
+    if found:
+        log.append("t" + ",".join(map(str, found)))
 
 
 # --- operations ---------------------------------------------------------------
@@ -303,6 +338,26 @@ def op_generator(k, a, b, c):
     names[k] = o
 
 
+def free_place(o, b):
+    """Where a store goes. A dict that was asked for gives its values up in the
+    class's order, the heap's in the order of insertion: if dicts are asked for,
+    no place is filled before an earlier one, so that both are the same."""
+    places = INSTANCE[type(o)]
+    at = b % len(places)
+    while lift == "asked" and at and not hasattr(o, places[at - 1]):
+        at -= 1
+    return places[at]
+
+
+def full_place(o, b):
+    """The place to be deleted: the last one that is set, in such a program."""
+    places = INSTANCE[type(o)]
+    at = b % len(places)
+    while lift == "asked" and at + 1 < len(places) and hasattr(o, places[at + 1]):
+        at += 1
+    return places[at]
+
+
 def op_store(k, a, b, c):
     o = names[k]
     t = type(o)
@@ -315,8 +370,7 @@ def op_store(k, a, b, c):
     elif t is Cb:
         o.v = names[a]
     elif t in INSTANCE:
-        places = INSTANCE[t]
-        setattr(o, places[b % len(places)], names[a])
+        setattr(o, free_place(o, b), names[a])
 
 
 def op_delete(k, a, b, c):
@@ -330,9 +384,9 @@ def op_delete(k, a, b, c):
     elif t is Cb:
         o.v = None
     elif t in INSTANCE:
-        places = INSTANCE[t]
-        if hasattr(o, places[b % len(places)]):
-            delattr(o, places[b % len(places)])
+        place = full_place(o, b)
+        if hasattr(o, place):
+            delattr(o, place)
 
 
 def op_take(k, a, b, c):
@@ -381,14 +435,7 @@ def op_weak(k, a, b, c):
 
 def op_watch(k, a, b, c):
     o = names[a]
-    # A generator's callbacks run before its finalizer (3.13), ours after it:
-    # if that is lifted, they do nothing but tell.
-    if type(o) is GENERATOR and lift == "generators":
-        back = Cb(fresh(), 0, None, marker(o), b)
-        w = weakref.ref(o, back)
-        o = back = None
-        names[k] = w
-    elif type(o) in WEAK and type(o) is not GENERATOR:
+    if type(o) in WEAK:
         back = Cb(fresh(), c, names[b], marker(o), b)
         w = weakref.ref(o, back)
         o = back = None
@@ -417,10 +464,19 @@ def op_send(k, a, b, c):
 def op_close(k, a, b, c):
     o = names[k]
     if type(o) is GENERATOR:
-        # One that never ran keeps its locals when it is closed (3.13.0); ours
-        # does not, so it is started first.
-        next(o, None)
-        o.close()
+        # One that never ran keeps its locals when it is closed (3.13.0), the heap
+        # releases them. It is started first; if that is lifted, they are
+        # released here.
+        if lift != "unstarted":
+            next(o, None)
+            o.close()
+        elif not o.gi_suspended and not o.gi_running and o.gi_frame is not None:
+            log.append("u%d" % marker(o))
+            frame = o.gi_frame
+            o.close()
+            frame.f_locals["v"] = None
+        else:
+            o.close()
 
 
 def op_collect(k, a, b, c):
@@ -432,15 +488,13 @@ def op_freeze(k, a, b, c):
 
 
 def op_unfreeze(k, a, b, c):
-    global frozen
-    frozen = True
     gc.unfreeze()
 
 
 def op_saveall(k, a, b, c):
-    gc.set_debug(gc.DEBUG_SAVEALL)
+    gc.set_debug(debug | gc.DEBUG_SAVEALL)
     log.append("=%d" % gc.collect(k))
-    gc.set_debug(0)
+    gc.set_debug(debug)
 
 
 def rank(v):
@@ -461,6 +515,41 @@ def op_lower(k, a, b, c):
         names[k] = raised.pop(min(raised))
 
 
+def op_note(k, a, b, c):
+    o = names[a]
+    if type(o) in WEAK:
+        notes[o] = names[b]
+
+
+def op_noted(k, a, b, c):
+    o = names[a]
+    v = notes.get(o) if type(o) in WEAK else None
+    o = None
+    names[k] = v
+
+
+def op_unnote(k, a, b, c):
+    o = names[a]
+    if type(o) in WEAK:
+        notes.pop(o, None)
+
+
+def op_clear(k, a, b, c):
+    notes.clear()
+
+
+def op_ask(k, a, b, c):
+    o = names[a]
+    if type(o) is O or type(o) is FO:
+        o.__dict__
+
+
+def op_through(k, a, b, c):
+    o = names[k]
+    if type(o) is O or type(o) is FO:
+        o.__dict__[free_place(o, b)] = names[a]
+
+
 OPS = {name[3:]: code for name, code in globals().items() if name.startswith("op_")}
 
 
@@ -469,17 +558,23 @@ def tick():
 
 
 def run(lines, text, out):
-    global counter, frozen, lift
+    global counter, lift, told, kind, debug
     head = lines[0].split()
     lift = head[5] if len(head) > 5 else ""
-    closely = lift in ("tuples", "dicts")
-    text = text or closely
+    kind = {"tuples": "tuple", "dicts": "dict", "asked": "dict"}.get(lift)
+    closely = kind is not None
+    text = text or closely or lift == "mixed"
     every = 1 if closely else EVERY
     counter = 0
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*map(int, head[2:5]))
+    young = int(head[2])
+    gc.set_threshold(young, *map(int, head[3:5]))
     base = gc.get_stats()
+    if kind is not None:
+        told = sys.stderr = io.StringIO()
+        debug = gc.DEBUG_COLLECTABLE
+        gc.set_debug(debug)
     log.clear()
     out.append(lines[0])
     for at, line in enumerate(lines[1:]):
@@ -488,11 +583,16 @@ def run(lines, text, out):
         if log:
             out.append("E %d %s" % (at, " ".join(log)))
             log.clear()
+        # Looked at only when a collection is near: a look takes long.
+        near = closely and gc.get_count()[0] + 8 > young
+        before = describe(base) if near else None
         gc.enable()
         Probe()
         tick()
         gc.disable()
         if log:
+            if closely:
+                out.extend("B %d %s" % (at, part) for part in before.split("\n"))
             out.append("A %d %s" % (at, " ".join(log)))
         collected = bool(log) or code == "collect"
         log.clear()
@@ -502,6 +602,12 @@ def run(lines, text, out):
                 out.extend("T %d %s" % (at, part) for part in state.split("\n"))
             out.append("S %d %d" % (at, zlib.crc32(state.encode())))
             state = None
+        before = None
+    told = None
+    debug = 0
+    gc.set_debug(0)
+    sys.stderr = sys.__stderr__
+    notes.clear()
     for at in range(NAMES):
         names[at] = None
     raised.clear()

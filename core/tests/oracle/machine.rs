@@ -3,7 +3,7 @@
 //! themselves in CPython are replayed at the same place.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use exuvia_core::object::{
@@ -24,6 +24,8 @@ pub(crate) struct Outcome {
     pub(crate) events: Vec<String>,
     /// What the collections logged that CPython started by itself behind it.
     pub(crate) automatic: Vec<String>,
+    /// The state in front of those, if the program is looked at closely.
+    pub(crate) before: Vec<String>,
     pub(crate) state: Option<Vec<String>>,
 }
 
@@ -33,10 +35,19 @@ struct Machine {
     classes: [Gc<Class>; 6],
     /// Markers by address; a generator made where another died takes its place.
     generators: RefCell<HashMap<usize, i64>>,
+    /// Markers of generators that ran.
+    started: RefCell<HashSet<i64>>,
+    /// Whether the state is described at all: that makes and drops handles.
+    looks: bool,
 }
 
-/// Runs a program; `automatic` tells the generations to collect after an operation.
-pub(crate) fn run(program: &Program, automatic: impl Fn(usize) -> Vec<usize>) -> Vec<Outcome> {
+/// Runs a program; `automatic` tells the generations to collect after an
+/// operation. When nobody `looks`, there are events only.
+pub(crate) fn run(
+    program: &Program,
+    looks: bool,
+    automatic: impl Fn(usize) -> Vec<usize>,
+) -> Vec<Outcome> {
     let heap = Heap::new();
     heap.disable();
     let world = World::enter(&heap, program.lift);
@@ -46,25 +57,59 @@ pub(crate) fn run(program: &Program, automatic: impl Fn(usize) -> Vec<usize>) ->
     world.log.borrow_mut().clear();
     let before = heap.stats()[2];
     assert_eq!(before.collections, 1, "the one above");
-    let log = world.clone();
-    heap.add_callback(move |phase, info| {
-        log.note(match phase {
-            Phase::Start => format!("({}", info.generation),
-            Phase::Stop => format!(
-                "){}:{}:{}",
-                info.generation, info.collected, info.uncollectable
-            ),
-        });
-    });
+    log_collections(&heap, &world);
+    heap.set_debug(debug_flags(program.lift));
     let machine = Machine {
         heap: heap.clone(),
         world,
         classes,
         generators: RefCell::default(),
+        started: RefCell::default(),
+        looks,
     };
     let outcomes = machine.run(program, automatic);
     machine.leave();
     outcomes
+}
+
+/// Logs each collection, with the markers of whom it told about.
+fn log_collections(heap: &Heap, world: &Rc<World>) {
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let (sink, kind) = (told.clone(), world.lift.tells());
+    heap.set_debug_sink(move |line| {
+        // gc: collectable <tuple 0x7f0123456780>
+        let mut words = line.split(['<', ' ', '>']).skip(3);
+        let of_kind = words.next() == kind;
+        let address = words.next().and_then(|word| word.strip_prefix("0x"));
+        let address = address.and_then(|digits| usize::from_str_radix(digits, 16).ok());
+        sink.borrow_mut().extend(address.filter(|_| of_kind));
+    });
+    let log = world.clone();
+    heap.add_callback(move |phase, info| match phase {
+        Phase::Start => log.note(format!("({}", info.generation)),
+        Phase::Stop => {
+            log.note(format!(
+                "){}:{}:{}",
+                info.generation, info.collected, info.uncollectable
+            ));
+            let addresses = told.take();
+            let places = log.places.borrow();
+            let found = addresses.iter().filter_map(|a| places.get(a).copied());
+            let mut found: Vec<i64> = found.collect();
+            found.sort_unstable();
+            if !found.is_empty() {
+                let found: Vec<String> = found.iter().map(i64::to_string).collect();
+                log.note(format!("t{}", found.join(",")));
+            }
+        }
+    });
+}
+
+fn debug_flags(lift: Lift) -> DebugFlags {
+    match lift.tells() {
+        Some(_) => DebugFlags::COLLECTABLE,
+        None => DebugFlags::NONE,
+    }
 }
 
 /// Tuples of tuples are untracked in several passes in CPython.
@@ -83,18 +128,24 @@ impl Machine {
         for (at, op) in program.ops.iter().enumerate() {
             self.step(*op);
             let events = self.take_log();
-            for generation in automatic(at) {
+            let generations = automatic(at);
+            let before = match self.looks && program.lift.closely() && !generations.is_empty() {
+                true => self.state(),
+                false => Vec::new(),
+            };
+            for generation in generations {
                 self.heap.collect(generation).expect("a generation");
             }
             let automatic = self.take_log();
-            let look = !automatic.is_empty()
+            let asked = !automatic.is_empty()
                 || op.code == Code::Collect
                 || at % every == every - 1
                 || at == last;
-            let state = look.then(|| self.state());
+            let state = (asked && self.looks).then(|| self.state());
             outcomes.push(Outcome {
                 events,
                 automatic,
+                before,
                 state,
             });
         }
@@ -135,6 +186,7 @@ impl Machine {
     /// Gives everything up; a heap that something is left in is kept.
     fn leave(self) {
         self.heap.set_debug(DebugFlags::NONE);
+        self.world.notes.clear();
         for name in 0..NAMES {
             self.world.set_name(name, Value::NONE);
         }
@@ -214,7 +266,12 @@ impl Machine {
             Code::Send => {
                 let value = world.name(k);
                 if let Some(generator) = value.as_generator() {
-                    match generator.send(heap, world.name(a)) {
+                    let m = self.name_of(&value);
+                    let sent = generator.send(heap, world.name(a));
+                    if sent.is_ok() {
+                        self.started.borrow_mut().insert(m);
+                    }
+                    match sent {
                         Ok(Some(_)) => {}
                         Ok(None) => world.note("S".to_owned()),
                         Err(GeneratorError::NotStarted) => world.note("T".to_owned()),
@@ -225,20 +282,17 @@ impl Machine {
             Code::Close => {
                 let value = world.name(k);
                 if let Some(generator) = value.as_generator() {
-                    let started = generator.next(heap);
-                    let closed = started.and_then(|_| generator.close(heap));
-                    if let Err(error) = closed {
-                        world.note(error.to_string());
-                    }
+                    self.close(self.name_of(&value), &generator);
                 }
             }
             Code::Collect => self.collect(k),
             Code::Freeze => heap.freeze(),
             Code::Unfreeze => heap.unfreeze(),
             Code::SaveAll => {
-                heap.set_debug(DebugFlags::SAVEALL);
+                let flags = debug_flags(world.lift);
+                heap.set_debug(flags | DebugFlags::SAVEALL);
                 self.collect(k);
-                heap.set_debug(DebugFlags::NONE);
+                heap.set_debug(flags);
             }
             Code::Forget => self.forget(),
             Code::Lower => {
@@ -247,6 +301,64 @@ impl Machine {
                     world.set_name(k, value);
                 }
             }
+            Code::Note => {
+                let key = world.name(a);
+                if self.weak_to(&key).is_some() {
+                    let noted = world.notes.insert(heap, &key, world.name(b));
+                    noted.expect("an object");
+                }
+            }
+            Code::Noted => {
+                let key = world.name(a);
+                let value = match self.weak_to(&key) {
+                    Some(_) => world.notes.get(&key).unwrap_or(Value::NONE),
+                    None => Value::NONE,
+                };
+                drop(key);
+                world.set_held(k, value);
+            }
+            Code::Unnote => {
+                let key = world.name(a);
+                if self.weak_to(&key).is_some() {
+                    drop(world.notes.remove(&key));
+                }
+            }
+            Code::Clear => world.notes.clear(),
+            Code::Ask => {
+                let value = world.name(a);
+                if let Some(instance) = value.as_instance() {
+                    drop(instance.dict(heap));
+                }
+            }
+            Code::Through => {
+                let target = world.name(k);
+                if let Some(instance) = target.as_instance()
+                    && let Some(dict) = instance.dict(heap)
+                {
+                    let place = Value::from(self.free_place(&target, b));
+                    drop(dict.insert(heap, place, world.name(a)));
+                }
+            }
+        }
+    }
+
+    /// Started first, unless that is what the program is about: see
+    /// `interpreter.py`.
+    fn close(&self, m: i64, generator: &Gc<Generator>) {
+        let (heap, world) = (&self.heap, &self.world);
+        let never_ran = self.started.borrow_mut().insert(m);
+        let started = match world.lift {
+            Lift::Unstarted => {
+                if never_ran {
+                    world.note(format!("u{m}"));
+                }
+                Ok(None)
+            }
+            _ => generator.next(heap),
+        };
+        let closed = started.and_then(|_| generator.close(heap));
+        if let Err(error) = closed {
+            world.note(error.to_string());
         }
     }
 
@@ -258,6 +370,33 @@ impl Machine {
 
     fn place(&self, b: u8) -> &Gc<Str> {
         &self.world.spelled.places[b as usize % 3]
+    }
+
+    fn is_set(&self, value: &Value, at: usize) -> bool {
+        let name = &self.world.spelled.places[at];
+        value
+            .as_instance()
+            .is_some_and(|i| i.get_attr(name).is_some())
+    }
+
+    /// Where a store to an instance goes. In a program that asks for dicts no
+    /// place is filled before an earlier one: see `interpreter.py`.
+    fn free_place(&self, value: &Value, b: u8) -> &Gc<Str> {
+        let mut at = b as usize % Describer::places(value);
+        while self.world.lift == Lift::Asked && at > 0 && !self.is_set(value, at - 1) {
+            at -= 1;
+        }
+        &self.world.spelled.places[at]
+    }
+
+    /// The place to be deleted: the last one that is set, in such a program.
+    fn full_place(&self, value: &Value, b: u8) -> &Gc<Str> {
+        let places = Describer::places(value);
+        let mut at = b as usize % places;
+        while self.world.lift == Lift::Asked && at + 1 < places && self.is_set(value, at + 1) {
+            at += 1;
+        }
+        &self.world.spelled.places[at]
     }
 
     fn place_of(&self, value: &Value, b: u8) -> &Gc<Str> {
@@ -339,7 +478,7 @@ impl Machine {
             let old = callback.v.replace(value);
             drop(old);
         } else if let Some(instance) = target.as_instance() {
-            self.set(&instance, self.place_of(target, b), value);
+            self.set(&instance, self.free_place(target, b), value);
         }
     }
 
@@ -352,7 +491,7 @@ impl Machine {
             self.store(target, b, Value::NONE);
         } else if let Some(instance) = target.as_instance() {
             // Unset is an AttributeError, which Python's side does not ask for.
-            let _ = instance.del_attr(self.place_of(target, b));
+            let _ = instance.del_attr(self.full_place(target, b));
         }
     }
 
@@ -384,18 +523,13 @@ impl Machine {
         let target = self.world.name(a);
         let callback = as_callback(&target);
         let generator = target.as_generator().map(|generator| generator.clone());
-        let told_only = generator.is_some() && self.world.lift == Lift::Generators;
-        if target.as_instance().is_none() && callback.is_none() && !told_only {
+        if target.as_instance().is_none() && callback.is_none() && generator.is_none() {
             return;
         }
-        let (act, v) = match told_only {
-            true => (0, Value::NONE),
-            false => (c, self.world.name(b)),
-        };
         let back = self.heap.alloc(Cb {
             m: self.world.fresh(),
-            act,
-            v: RefCell::new(v),
+            act: c,
+            v: RefCell::new(self.world.name(b)),
             of: self.name_of(&target),
             arg: b,
         });

@@ -56,6 +56,12 @@ codes! {
     SaveAll "saveall" 1
     Forget "forget" 2
     Lower "lower" 6
+    Note "note" 6
+    Noted "noted" 3
+    Unnote "unnote" 2
+    Clear "clear" 0
+    Ask "ask" 6
+    Through "through" 4
 }
 
 impl Code {
@@ -96,26 +102,34 @@ pub(crate) enum Lift {
     Tuples,
     /// Dicts may hold nothing tracked.
     Dicts,
-    /// Generators have callbacks.
-    Generators,
     /// Finalizers attach callbacks to their own objects.
     OwnTrash,
+    /// Instances are asked for their dict.
+    Asked,
+    /// Generators are closed before they ran.
+    Unstarted,
+    /// Some finalizers cut, others resurrect.
+    Mixed,
 }
 
 impl Lift {
-    const ALL: [(Lift, &str); 4] = [
+    const ALL: [(Lift, &str); 6] = [
         (Lift::Tuples, "tuples"),
         (Lift::Dicts, "dicts"),
-        (Lift::Generators, "generators"),
         (Lift::OwnTrash, "trash"),
+        (Lift::Asked, "asked"),
+        (Lift::Unstarted, "unstarted"),
+        (Lift::Mixed, "mixed"),
     ];
 
     /// One program of 16 for each.
     fn of_seed(seed: u64) -> Lift {
         match seed % 16 {
+            1 => Lift::Asked,
             3 => Lift::Tuples,
+            5 => Lift::Unstarted,
             7 => Lift::Dicts,
-            11 => Lift::Generators,
+            9 => Lift::Mixed,
             15 => Lift::OwnTrash,
             _ => Lift::Nothing,
         }
@@ -131,31 +145,85 @@ impl Lift {
         known.map(|(lift, _)| *lift)
     }
 
-    /// Whether the state is compared after every operation, and line by line.
+    /// Whether the state is compared after every operation, and in front of what
+    /// CPython collects by itself.
     pub(crate) fn closely(self) -> bool {
-        matches!(self, Lift::Tuples | Lift::Dicts)
+        self.tells().is_some()
+    }
+
+    /// Whether states are compared line by line.
+    pub(crate) fn by_line(self) -> bool {
+        self.closely() || self == Lift::Mixed
+    }
+
+    /// The type of which collections tell whom they found.
+    pub(crate) fn tells(self) -> Option<&'static str> {
+        match self {
+            Lift::Tuples => Some("tuple"),
+            Lift::Dicts | Lift::Asked => Some("dict"),
+            _ => None,
+        }
     }
 }
 
-/// Makes what a lifted program is about frequent; `last` is the name that got
-/// such an object last.
-fn steer(op: &mut Op, lift: Lift, last: &mut u8) {
-    match (lift, op.code) {
+/// One program of 16 is about generators with callbacks.
+fn is_about_watched_generators(seed: u64) -> bool {
+    seed % 16 == 11
+}
+
+/// Makes what a program is about frequent; `last` is the name that got such an
+/// object last.
+fn steer(op: &mut Op, seed: u64, last: &mut u8) {
+    if is_about_watched_generators(seed) {
+        return steer_to_watched_generators(op, last);
+    }
+    match (Lift::of_seed(seed), op.code) {
         (Lift::OwnTrash, Code::Instance) if matches!(op.c, 5 | 7) => op.c = 8,
         (Lift::Tuples, Code::List | Code::Tuple) => {
             op.code = Code::Tuple;
             op.a = std::mem::replace(last, op.k);
         }
-        (Lift::Generators, Code::Generator | Code::List) => {
+        (Lift::Asked, Code::Instance) => {
+            // Finalizers store and delete nothing: see `interpreter.py`.
+            if matches!(op.c, 2 | 5 | 6) {
+                op.c = 7;
+            }
+            // Two of three have a dict.
+            if op.a.is_multiple_of(2) {
+                op.b = 2 + op.b / 3 * 3;
+            }
+        }
+        (Lift::Unstarted, Code::Generator | Code::List) => {
+            op.code = Code::Generator;
+            *last = op.k;
+        }
+        (Lift::Unstarted, Code::Close | Code::Pop | Code::Send) if op.c.is_multiple_of(2) => {
+            op.code = Code::Close;
+            op.k = *last;
+        }
+        // In any younger collection the generation of a survivor would matter.
+        (Lift::Mixed, Code::Collect | Code::SaveAll) => op.k = 2,
+        _ => {}
+    }
+}
+
+fn steer_to_watched_generators(op: &mut Op, last: &mut u8) {
+    match op.code {
+        Code::Generator | Code::List => {
             op.code = Code::Generator;
             op.b = 0;
             *last = op.k;
         }
-        (Lift::Generators, Code::Watch) => op.a = *last,
-        (Lift::Generators, Code::Send | Code::Drop) if op.c.is_multiple_of(2) => op.k = *last,
+        Code::Watch => op.a = *last,
+        Code::Send | Code::Drop if op.c.is_multiple_of(2) => op.k = *last,
         _ => {}
     }
 }
+
+/// What finalizers of a program do; `actors::finalize` says what the numbers mean.
+const CUTTING: &[u8] = &[0, 2, 2, 4, 5, 7];
+const RESURRECTING: &[u8] = &[0, 1, 3, 4, 5, 6, 7];
+const MIXED: &[u8] = &[0, 1, 1, 2, 2, 3, 4, 5, 6, 7];
 
 /// A program with the thresholds that it runs under.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,17 +242,29 @@ impl Program {
         let freezes = rng.u8(..8) == 0;
         // What a finalizer cuts off may die before or after its own finalizer
         // resurrected it: the order of finalizers, which is a set, would show.
-        let cuts = rng.bool() || lift == Lift::Generators;
-        let thresholds = (rng.usize(2..40), rng.usize(1..5), rng.usize(1..5));
+        let generators = lift == Lift::Unstarted || is_about_watched_generators(seed);
+        let cuts = rng.bool() || generators;
+        let mut thresholds = (rng.usize(2..40), rng.usize(1..5), rng.usize(1..5));
+        if lift == Lift::Mixed {
+            thresholds.0 = 0; // Off: see `steer`.
+        }
         let mut ops: Vec<Op> = Vec::with_capacity(len + 40);
         let mut last = 0;
         while ops.len() < len {
-            let mut op = Program::operation(&mut rng, cuts);
-            steer(&mut op, lift, &mut last);
+            let acts = match (lift, cuts) {
+                (Lift::Mixed, _) => MIXED,
+                (_, true) => CUTTING,
+                (_, false) => RESURRECTING,
+            };
+            let mut op = Program::operation(&mut rng, acts);
+            steer(&mut op, seed, &mut last);
             let wanted = match op.code {
                 Code::Freeze | Code::Unfreeze => freezes,
                 // A suspended generator that is finalized cuts, too.
-                Code::Generator => cuts || lift == Lift::Generators,
+                Code::Generator => cuts || lift == Lift::Mixed,
+                Code::Ask | Code::Through => lift == Lift::Asked,
+                // What is kept is told apart by what is held, not by type.
+                Code::SaveAll => lift != Lift::Asked,
                 _ => true,
             };
             if wanted {
@@ -200,14 +280,13 @@ impl Program {
         }
     }
 
-    fn operation(rng: &mut Rng, cuts: bool) -> Op {
+    fn operation(rng: &mut Rng, acts: &[u8]) -> Op {
         let code = Code::any(rng);
         let mut name = || rng.u8(..NAMES);
         let (k, a, b, c) = (name(), name(), name(), name());
         let (k, b, c) = match code {
             Code::Collect | Code::SaveAll => (k % 3, b, c),
-            Code::Instance if cuts => (k, b % 6, [0, 2, 2, 4, 5, 7][rng.usize(..6)]),
-            Code::Instance => (k, b % 6, [0, 1, 3, 4, 5, 6, 7][rng.usize(..7)]),
+            Code::Instance => (k, b % 6, acts[rng.usize(..acts.len())]),
             Code::Watch => (k, b, [0, 0, 0, 0, 1, 2, 2, 3][rng.usize(..8)]),
             Code::Generator => (k, u8::from(b == 0), c),
             _ => (k, b, c),
@@ -225,6 +304,7 @@ impl Program {
             c: 0,
         };
         let mut ops: Vec<Op> = (0..NAMES).map(|name| op(Code::Drop, name)).collect();
+        ops.push(op(Code::Clear, 0));
         if freezes {
             ops.push(op(Code::Unfreeze, 0));
         }

@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 pub(crate) struct Said {
     pub(crate) events: Vec<String>,
     pub(crate) automatic: Vec<String>,
+    /// The state in front of those, if the program is looked at closely.
+    pub(crate) before: Vec<String>,
     pub(crate) crc: Option<u32>,
     pub(crate) state: Vec<String>,
 }
@@ -118,6 +120,7 @@ fn read(text: &str) -> Vec<Vec<Said>> {
             "E" => said[at].events = words(),
             "A" => said[at].automatic = words(),
             "S" => said[at].crc = rest.parse().ok(),
+            "B" => said[at].before.push(rest.to_owned()),
             "T" => said[at].state.push(rest.to_owned()),
             _ => {}
         }

@@ -35,6 +35,8 @@ pub(crate) enum Op {
     DropWeak(u16),
     StoreWeak(u16, u16, u16),
     Upgrade(u16),
+    /// An ephemeron of two objects; an odd slot of the value refers to the key.
+    Pair(u16, u16, u16),
     Collect(u8),
     /// While a slot vector is mutably borrowed.
     CollectBorrowed(u16, u8),
@@ -145,9 +147,10 @@ pub(crate) fn next(rng: &mut Rng, setting: Setting, live: usize, last: Option<&O
         _ => {}
     }
     let (a, s, b, t) = (rng.u16(..), rng.u16(..), rng.u16(..), rng.u16(..));
-    match rng.u8(..135) {
+    match rng.u8(..141) {
         128..=132 => Op::Knot(a, s),
         133..=134 => Op::Burst(rng.u8(2..60), true),
+        135..=140 => Op::Pair(a, s, b),
         0..=17 => Op::Alloc(kind(rng, setting)),
         18 => Op::Burst(rng.u8(2..60), rng.bool()),
         19..=40 => Op::Link(a, s, b),

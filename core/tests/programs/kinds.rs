@@ -4,7 +4,9 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use exuvia_core::{Callback, Finalize, Gc, GcAny, Heap, Tailed, Trace, Weak};
+use exuvia_core::{
+    AllocError, Callback, Ephemeron, Finalize, Gc, GcAny, Heap, Tailed, Trace, Weak,
+};
 
 /// The name of an object in heap and model.
 pub(crate) type Id = u32;
@@ -64,13 +66,15 @@ pub(crate) enum Kind {
     LeafCaller,
     /// A weak reference.
     Weak,
+    /// An ephemeron: its slot is the value, its referent the key.
+    Pair,
 }
 
 impl Kind {
     pub(crate) fn slots(self) -> usize {
         match self {
             Kind::Node(n) | Kind::Fin(_, n) | Kind::Quiet(n) | Kind::Row(n) => n as usize,
-            Kind::Inline | Kind::Weak => 1,
+            Kind::Inline | Kind::Weak | Kind::Pair => 1,
             Kind::Bare | Kind::Slab => 2,
             Kind::Heavy | Kind::Big | Kind::Wide | Kind::Caller => 2,
             Kind::Ghost(_) | Kind::Leaf | Kind::Dust | Kind::LeafCaller => 0,
@@ -88,7 +92,7 @@ impl Kind {
     pub(crate) fn logs_death(self) -> bool {
         !matches!(
             self,
-            Kind::Quiet(_) | Kind::Bare | Kind::Slab | Kind::Dust | Kind::Weak
+            Kind::Quiet(_) | Kind::Bare | Kind::Slab | Kind::Dust | Kind::Weak | Kind::Pair
         )
     }
 
@@ -347,6 +351,35 @@ fn watch<T: Trace>(this: &Gc<T>, tomb: &Tomb) {
         caller_made,
         weak: weak.map(|weak| (world.fresh(), Box::new(weak) as Box<dyn WeakLike>)),
     });
+}
+
+/// An ephemeron of two objects, if there is one for their types.
+pub(crate) fn paired(key: &GcAny, value: &GcAny) -> Option<Result<GcAny, AllocError>> {
+    fn with_key<K: Trace>(key: &Gc<K>, value: &GcAny) -> Option<Result<GcAny, AllocError>> {
+        fn made<K: Trace, T: Trace>(key: &Gc<K>, value: &Gc<T>) -> Result<GcAny, AllocError> {
+            Ephemeron::try_new(key, value.clone()).map(Ephemeron::erase)
+        }
+        if let Some(value) = value.downcast_ref::<Node>() {
+            Some(made(key, value))
+        } else if let Some(value) = value.downcast_ref::<Fin>() {
+            Some(made(key, value))
+        } else if let Some(value) = value.downcast_ref::<Leaf>() {
+            Some(made(key, value))
+        } else {
+            Some(made(key, value.downcast_ref::<Bare>()?))
+        }
+    }
+    if let Some(key) = key.downcast_ref::<Node>() {
+        with_key(key, value)
+    } else if let Some(key) = key.downcast_ref::<Fin>() {
+        with_key(key, value)
+    } else if let Some(key) = key.downcast_ref::<Inline>() {
+        with_key(key, value)
+    } else if let Some(key) = key.downcast_ref::<Heavy>() {
+        with_key(key, value)
+    } else {
+        with_key(key.downcast_ref::<Bare>()?, value)
+    }
 }
 
 /// Objects whose slots can be written through a handle.

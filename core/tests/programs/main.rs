@@ -104,6 +104,7 @@ struct Coverage {
     cycle: u64,
     resurrection: u64,
     callback: u64,
+    ephemeron: u64,
     failure: u64,
     total: Tally,
 }
@@ -113,6 +114,7 @@ impl Coverage {
         self.cycle += u64::from(tally.cycles > 0);
         self.resurrection += u64::from(tally.resurrections > 0);
         self.callback += u64::from(tally.callbacks > 0);
+        self.ephemeron += u64::from(tally.pairs > 0);
         self.failure += u64::from(tally.failures > 0);
         self.total.operations += tally.operations;
         self.total.live += tally.live;
@@ -121,11 +123,12 @@ impl Coverage {
         self.total.cycles += tally.cycles;
     }
 
-    fn kinds(&self) -> [(&'static str, u64); 4] {
+    fn kinds(&self) -> [(&'static str, u64); 5] {
         [
             ("cycle", self.cycle),
             ("resurrection", self.resurrection),
             ("callback", self.callback),
+            ("ephemeron let go by a collection", self.ephemeron),
             ("failure", self.failure),
         ]
     }

@@ -24,7 +24,8 @@ pub(crate) struct Object {
     dying: bool,
     /// Weak references to it: the shared one first, then newest first.
     pub(crate) weaks: Vec<Id>,
-    /// Of a weak reference: its referent, while that is alive.
+    /// Of a weak reference: its referent, while that is alive. Of an ephemeron: its
+    /// key.
     pub(crate) target: Option<Id>,
     trash: bool,
 }
@@ -56,6 +57,8 @@ pub(crate) struct Verdict {
     /// collection as its referent, in an order that is not specified.
     pub(crate) either: BTreeSet<Id>,
     pub(crate) resurrected: usize,
+    /// Values that ephemerons gave up.
+    pub(crate) released: usize,
 }
 
 #[derive(Default)]
@@ -69,6 +72,8 @@ pub(crate) struct Model {
     pub(crate) live: usize,
     depth: u32,
     deferred: Vec<Id>,
+    /// Values that ephemerons gave up, not yet let go.
+    released: Vec<Id>,
     /// Callbacks of weak references that died by count.
     fallen: BTreeSet<Id>,
 }
@@ -127,6 +132,12 @@ impl Model {
         self.at(id).slots[0] = caller;
         let behind = usize::from(caller.is_some() && self.shared(target).is_some());
         self.at(target).weaks.insert(behind, id);
+    }
+
+    /// An ephemeron; the value's reference moves into it.
+    pub(crate) fn add_pair(&mut self, id: Id, key: Id, value: Id) {
+        self.add_weak(id, key, Some(value));
+        self.at(id).kind = Kind::Pair;
     }
 
     /// The callback-free weak reference to an object.
@@ -198,23 +209,29 @@ impl Model {
         }
         let weaks = self.get(id).weaks.clone();
         let callers = self.clear_weaks(id, |box_of| !box_of.dying);
+        let released = std::mem::take(&mut self.released);
         self.log.extend(callers.iter().map(|c| Event::Called(*c)));
         for weak in weaks.into_iter().rev() {
             // A callback that was called is given up.
-            if self.get(weak).exists() {
+            if self.get(weak).exists() && self.get(weak).kind == Kind::Weak {
                 let caller = self.put(weak, 0, None);
                 self.decref_some(caller);
             }
         }
+        released.into_iter().for_each(|value| self.decref(value));
         self.drop_value(id);
     }
 
     /// Kills the weak references to an object; the callbacks to run, in order.
+    /// Ephemerons give their values up.
     fn clear_weaks(&mut self, id: Id, calls: impl Fn(&Object) -> bool) -> Vec<Id> {
         let mut callers = Vec::new();
         for weak in std::mem::take(&mut self.at(id).weaks) {
             self.at(weak).target = None;
-            if calls(self.get(weak)) {
+            if self.get(weak).kind == Kind::Pair {
+                let value = self.put(weak, 0, None);
+                self.released.extend(value);
+            } else if calls(self.get(weak)) {
                 callers.extend(self.get(weak).slots[0]);
             }
         }
@@ -294,6 +311,23 @@ impl Model {
         }
     }
 
+    /// What a reachable object makes reachable: what it refers to, unless it is an
+    /// ephemeron of a key in `lost`; and the values that it is the key of, of
+    /// ephemerons that are reachable.
+    fn reached_through(&self, id: Id, lost: &BTreeSet<Id>) -> Vec<Id> {
+        let object = self.get(id);
+        let mut reached: Vec<Id> = object.slots.iter().flatten().copied().collect();
+        if object.kind == Kind::Pair && object.target.is_some_and(|key| lost.contains(&key)) {
+            reached.clear();
+        }
+        for pair in object.weaks.iter().filter(|pair| !lost.contains(pair)) {
+            if self.get(*pair).kind == Kind::Pair {
+                reached.extend(self.get(*pair).slots[0]);
+            }
+        }
+        reached
+    }
+
     /// Members of `set` that nothing outside of it holds, directly or not.
     /// `guards` references on each member are the collector's own.
     fn unreachable(&self, set: &[Id], guards: usize) -> BTreeSet<Id> {
@@ -316,9 +350,9 @@ impl Model {
             lost.remove(id);
         });
         while let Some(id) = stack.pop() {
-            for child in self.get(id).slots.iter().flatten() {
-                if lost.remove(child) {
-                    stack.push(*child);
+            for child in self.reached_through(id, &lost) {
+                if lost.remove(&child) {
+                    stack.push(child);
                 }
             }
         }
@@ -341,11 +375,13 @@ impl Model {
             let live: BTreeSet<Id> = self.get(id).weaks.iter().copied().collect();
             let silent: BTreeSet<Id> = live
                 .intersection(&found)
+                .filter(|w| self.get(**w).kind == Kind::Weak)
                 .filter_map(|w| self.get(*w).slots[0])
                 .collect();
             // A reference that is called moves to where survivors go.
             for weak in live.difference(&found) {
-                if self.get(*weak).slots[0].is_some() {
+                let object = self.get(*weak);
+                if object.kind == Kind::Weak && object.slots[0].is_some() {
                     self.at(*weak).generation = older;
                 }
             }
@@ -358,11 +394,22 @@ impl Model {
         for &id in &found {
             if let Some(target) = self.at(id).target.take() {
                 self.at(target).weaks.retain(|&weak| weak != id);
+                if self.get(id).kind == Kind::Pair {
+                    let value = self.put(id, 0, None);
+                    self.released.extend(value);
+                }
             }
         }
         for &id in &found {
             self.incref(id);
         }
+        let is_loose = |object: &Object| object.refs == 1 && !object.immortal;
+        let released = std::mem::take(&mut self.released);
+        let gave_up = released.len();
+        released.into_iter().for_each(|value| self.decref(value));
+        // What only an ephemeron held is garbage of this collection.
+        let mut kept = found.clone();
+        kept.retain(|&id| gave_up > 0 && is_loose(self.get(id)));
         for &id in &found {
             if self.get(id).kind.act().is_some() && !self.get(id).finalized {
                 self.finalize(id);
@@ -371,8 +418,8 @@ impl Model {
         // What finalizers cut loose, only the collector's guard still holds.
         let mut members: Vec<Id> = found.iter().copied().collect();
         let mut loose = 0;
-        let is_loose = |object: &Object| object.refs == 1 && !object.immortal;
-        while let Some(at) = members.iter().position(|&id| is_loose(self.get(id))) {
+        let falls = |model: &Model, id: Id| is_loose(model.get(id)) && !kept.contains(&id);
+        while let Some(at) = members.iter().position(|&id| falls(self, id)) {
             self.decref(members.swap_remove(at));
             loose += 1;
         }
@@ -390,6 +437,7 @@ impl Model {
         Verdict {
             unreachable: trash.len(),
             resurrected: found.len() - loose - trash.len(),
+            released: gave_up,
             found,
             calls,
             either: std::mem::take(&mut self.fallen),

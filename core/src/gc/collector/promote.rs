@@ -165,7 +165,8 @@ pub(super) unsafe fn untrack_survivor(object: NonNull<Header>, generation: usize
 /// Whether an object that skipped examination would be untracked by now: a
 /// tuple that survived a collection, or a dict that reached the oldest
 /// generation, and holds nothing tracked. Not one that reached it by `freeze`
-/// and `unfreeze`, until the next collection of it.
+/// and `unfreeze`, or was resurrected from the trash, until the next collection
+/// of it.
 ///
 /// # Safety
 /// 1. `header` belongs to a live object.

@@ -62,7 +62,7 @@ impl HeapCore {
         generation: usize,
         outcome: &mut Outcome,
     ) {
-        let told = self.names_of_collectable(&trash);
+        let told = self.names_of_collectable(&trash, |object| !untracked.contains(object));
         let cleared = handle_weakrefs(self, &trash);
         let runs_user_code =
             !cleared.is_empty() || !told.is_empty() || trash.iter().any(|&t| wants_finalizer(t));

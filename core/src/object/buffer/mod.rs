@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `bytes`, `bytearray` | the exporters: one immutable, one that grows |
 //! | `managed` | one export of an exporter, shared by all views on it |
-//! | `view` | [`MemoryView`]: slices, casts, items |
+//! | `view`, `shape` | [`MemoryView`]: slices, casts, items |
+//! | `export` | a view's bytes in place |
 //! | `format` | what an item of a view is |
 //!
 //! A bytearray counts its exports and refuses to change its length while there
@@ -14,8 +15,10 @@
 
 mod bytearray;
 mod bytes;
+mod export;
 mod format;
 mod managed;
+mod shape;
 mod view;
 
 use std::error::Error;
@@ -23,8 +26,9 @@ use std::fmt;
 
 pub use bytearray::ByteArray;
 pub use bytes::Bytes;
+pub use export::BufferExport;
 pub use format::Format;
-pub use view::{BufferExport, MemoryView};
+pub use view::MemoryView;
 
 use super::value::Value;
 

@@ -7,6 +7,7 @@ use super::super::hash;
 use super::super::value::Value;
 use super::format::{Format, Raw};
 use super::managed::Managed;
+use super::shape::{Shape, slice_of};
 use super::{BufferError, content};
 use crate::gc::handle::Gc;
 use crate::gc::trace::{Trace, Visitor};
@@ -30,15 +31,15 @@ use crate::heap::Heap;
 /// assert_eq!(array.exports(), 0);
 /// ```
 pub struct MemoryView {
-    managed: Gc<Managed>,
+    pub(super) managed: Gc<Managed>,
     released: Cell<bool>,
-    read_only: bool,
-    format: Format,
+    pub(super) read_only: bool,
+    pub(super) format: Format,
     /// Raw buffers that were got from this very view.
-    exports: Cell<usize>,
+    pub(super) exports: Cell<usize>,
     hash: Cell<Option<u64>>,
-    offset: usize,
-    len: usize,
+    pub(super) offset: usize,
+    pub(super) len: usize,
     /// Bytes from an item to the next one.
     stride: isize,
 }
@@ -118,7 +119,7 @@ impl MemoryView {
         Ok(MemoryView::make(heap, self.managed.clone(), shape))
     }
 
-    fn usable(&self) -> Result<(), BufferError> {
+    pub(super) fn usable(&self) -> Result<(), BufferError> {
         if self.released.get() {
             return Err(BufferError::Released);
         }
@@ -302,7 +303,7 @@ impl MemoryView {
         Ok(self.is_contiguous())
     }
 
-    fn is_contiguous(&self) -> bool {
+    pub(super) fn is_contiguous(&self) -> bool {
         self.len <= 1 || self.stride == self.format.size().cast_signed()
     }
 
@@ -542,114 +543,6 @@ impl MemoryView {
         self.hash.set(Some(hash));
         Ok(hash)
     }
-}
-
-impl Gc<MemoryView> {
-    /// A raw buffer got from this very view: while it exists the view cannot be
-    /// released.
-    ///
-    /// # Errors
-    /// When the view is released or has steps.
-    pub fn export(&self) -> Result<BufferExport, BufferError> {
-        self.usable()?;
-        if !self.is_contiguous() {
-            return Err(BufferError::NotContiguous);
-        }
-        self.exports.set(self.exports.get() + 1);
-        Ok(BufferExport { view: self.clone() })
-    }
-}
-
-/// A raw buffer on a contiguous view's bytes, for native code that reads or
-/// writes them in place.
-///
-/// ```
-/// use exuvia_core::Heap;
-/// use exuvia_core::object::{BufferError, ByteArray, MemoryView, Value};
-/// let heap = Heap::new();
-/// let array = ByteArray::new(&heap, b"abc");
-/// let view = MemoryView::new(&heap, &Value::from(&array)).unwrap();
-/// let export = view.export().unwrap();
-/// export.as_cells().unwrap()[0].set(b'A');
-/// assert!(export.as_slice().is_none(), "anybody could write to it");
-/// assert_eq!(view.release(), Err(BufferError::InUse(1)));
-/// drop(export);
-/// view.release().unwrap();
-/// assert_eq!(array.to_vec(), b"Abc");
-/// ```
-pub struct BufferExport {
-    view: Gc<MemoryView>,
-}
-
-impl BufferExport {
-    fn len(&self) -> usize {
-        self.view.len * self.view.format.size()
-    }
-
-    fn start(&self) -> *mut u8 {
-        self.view.managed.start().wrapping_add(self.view.offset)
-    }
-
-    /// The bytes of immutable memory; `None` when anybody could write to it.
-    pub fn as_slice(&self) -> Option<&[u8]> {
-        if !self.view.managed.is_read_only() {
-            return None;
-        }
-        // SAFETY: the export is held by the view, which cannot be released;
-        // the exporter's bytes never change.
-        Some(unsafe { std::slice::from_raw_parts(self.start(), self.len()) })
-    }
-
-    /// The bytes as cells, which others may write to as well; `None` when the
-    /// view is read-only.
-    pub fn as_cells(&self) -> Option<&[Cell<u8>]> {
-        if self.view.read_only {
-            return None;
-        }
-        // SAFETY: the export is held by the view, which cannot be released, so
-        // the array's bytes stay in place; no plain reference to them lives
-        // longer than a method of the array that runs no user code.
-        Some(unsafe { std::slice::from_raw_parts(self.start().cast::<Cell<u8>>(), self.len()) })
-    }
-}
-
-impl Drop for BufferExport {
-    fn drop(&mut self) {
-        self.view.exports.set(self.view.exports.get() - 1);
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Shape {
-    read_only: bool,
-    format: Format,
-    offset: usize,
-    len: usize,
-    stride: isize,
-}
-
-/// First index and number of items of a Python slice.
-fn slice_of(len: usize, start: Option<isize>, stop: Option<isize>, step: isize) -> (usize, usize) {
-    let len = len.cast_signed();
-    let (lowest, highest) = if step > 0 { (0, len) } else { (-1, len - 1) };
-    let bound = |index: isize| {
-        let index = if index < 0 {
-            index.saturating_add(len)
-        } else {
-            index
-        };
-        index.clamp(lowest, highest)
-    };
-    let from_end = step < 0;
-    let start = start.map_or(if from_end { highest } else { lowest }, bound);
-    let stop = stop.map_or(if from_end { lowest } else { highest }, bound);
-    let distance = if from_end { start - stop } else { stop - start };
-    let items = if distance <= 0 {
-        0
-    } else {
-        (distance - 1) / step.abs() + 1
-    };
-    (start.max(0).cast_unsigned(), items.cast_unsigned())
 }
 
 impl Drop for MemoryView {

@@ -34,6 +34,8 @@ pub enum ClassError {
     SlotIsMethod(String),
     /// Two bases have slots of their own.
     LayoutConflict,
+    /// No order of these bases keeps the order of each (C3).
+    NoOrder(Vec<String>),
 }
 
 impl fmt::Display for ClassError {
@@ -59,6 +61,11 @@ impl fmt::Display for ClassError {
             }
             ClassError::LayoutConflict => f.write_str(
                 "multiple bases have instance lay-out conflict: only one may have slots",
+            ),
+            ClassError::NoOrder(bases) => write!(
+                f,
+                "no consistent method resolution order for bases {}; reorder them",
+                bases.join(", ")
             ),
         }
     }
@@ -134,8 +141,9 @@ impl<'a> ClassBuilder<'a> {
         self
     }
 
-    /// Inherits from several classes, searched from left to right, depth
-    /// first. Only one of them may have slots, unless it inherits from another.
+    /// Inherits from several classes, searched in C3's order
+    /// ([`Class::linearization`]). Only one of them may have slots, unless it
+    /// inherits from another.
     pub fn bases<'b>(mut self, bases: impl IntoIterator<Item = &'b Gc<Class>>) -> Self {
         self.more_bases = bases.into_iter().cloned().collect();
         self
@@ -188,7 +196,8 @@ impl<'a> ClassBuilder<'a> {
     /// Makes the class.
     ///
     /// # Errors
-    /// When a slot's name is no identifier or is taken.
+    /// When a slot's name is no identifier or is taken, or the bases fit together
+    /// neither in their slots nor in their order.
     ///
     /// # Panics
     /// When the heap has no room.
@@ -200,15 +209,13 @@ impl<'a> ClassBuilder<'a> {
         let slot_names = self.all_slot_names();
         let form = self.joined_form();
         let weak = self.joined_weak(form);
-        let inherited = self
-            .base
-            .as_ref()
-            .map(|base| base.hooks)
-            .unwrap_or_default();
-        let hooks = self
-            .more_bases
-            .iter()
-            .fold(self.hooks.or(inherited), |hooks, base| hooks.or(base.hooks));
+        let linear = linearized(&self.more_bases).ok_or_else(|| self.no_order())?;
+        let hooks = match (&linear[..], &self.base) {
+            ([], Some(base)) => self.hooks.or(base.hooks),
+            (others, _) => others
+                .iter()
+                .fold(self.hooks, |hooks, other| hooks.or(other.own_hooks)),
+        };
         let slots = slot_names.len();
         let class = heap.alloc(Class {
             cache: Cache::new(),
@@ -223,12 +230,14 @@ impl<'a> ClassBuilder<'a> {
             made: Cell::new(0),
             recipe: Cell::new(None),
             hooks,
+            own_hooks: self.hooks,
             name: Str::intern(heap, self.name),
             base: self.base,
             slot_names,
             shared_names: Section::new(HeapVec::new()),
             methods: method_table(heap, self.methods),
             more_bases: table_of(heap, self.more_bases),
+            linear: table_of(heap, linear),
             attributes: Section::new(table_of(
                 heap,
                 self.attributes
@@ -260,6 +269,11 @@ impl<'a> ClassBuilder<'a> {
         Ok(())
     }
 
+    fn no_order(&self) -> ClassError {
+        let bases = self.more_bases.iter();
+        ClassError::NoOrder(bases.map(|base| base.name().as_str().to_owned()).collect())
+    }
+
     fn check_slots(&self) -> Result<(), ClassError> {
         let own = self.slots.as_deref().unwrap_or_default();
         let inherited = self.base.as_ref().map_or(&[][..], |base| &base.slot_names);
@@ -281,16 +295,19 @@ impl<'a> ClassBuilder<'a> {
         Ok(())
     }
 
+    /// In the order in which an instance gives them up, as in CPython: the class's
+    /// own by name, then those of the base.
     #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn all_slot_names(&self) -> HeapVec<Gc<Str>> {
         let inherited = self.base.as_ref().map_or(&[][..], |base| &base.slot_names);
-        let own = self.slots.as_deref().unwrap_or_default();
+        let mut own = self.slots.clone().unwrap_or_default();
+        own.sort();
         let mut names = HeapVec::with_capacity(self.heap, inherited.len() + own.len());
+        for name in &own {
+            names.push_within_capacity(Str::intern(self.heap, name));
+        }
         for name in inherited {
             names.push_within_capacity(name.clone());
-        }
-        for name in own {
-            names.push_within_capacity(Str::intern(self.heap, name));
         }
         names
     }
@@ -315,6 +332,37 @@ impl<'a> ClassBuilder<'a> {
         let bare = self.slots.is_some() && !self.weak;
         let dict_only_by_slot = self.slots.is_some() && form != Form::Slots;
         !bare && !dict_only_by_slot || self.weak || bases.any(|base| base.weak)
+    }
+}
+
+/// What follows a class with these bases in its linearization, by C3 (Barrett et
+/// al., "A Monotonic Superclass Linearization for Dylan", OOPSLA 1996): each step
+/// takes the first class that stands at the front of a line and behind the front
+/// of none. `None` when there is no such class left. Nothing without bases.
+fn linearized(bases: &[Gc<Class>]) -> Option<Vec<Gc<Class>>> {
+    let mut lines: Vec<Vec<Gc<Class>>> = bases.iter().map(Class::linearization).collect();
+    lines.push(bases.to_vec());
+    let mut merged = Vec::new();
+    loop {
+        lines.retain(|line| !line.is_empty());
+        if lines.is_empty() {
+            return Some(merged);
+        }
+        let is_free = |class: &Gc<Class>| {
+            let mut behind = lines.iter().flat_map(|line| &line[1..]);
+            !behind.any(|other| Gc::ptr_eq(other, class))
+        };
+        let next = lines
+            .iter()
+            .map(|line| &line[0])
+            .find(|class| is_free(class))?;
+        let next = next.clone();
+        for line in &mut lines {
+            if Gc::ptr_eq(&line[0], &next) {
+                line.remove(0);
+            }
+        }
+        merged.push(next);
     }
 }
 

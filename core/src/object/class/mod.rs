@@ -4,8 +4,8 @@
 //! head (see [`instance`](super::instance)):
 //!
 //! ```text
-//!   slots, inherited ones first | state | values, one per shared name
-//!                               '------ absent in a pure slots class
+//!   slots, inherited ones last | state | values, one per shared name
+//!                              '------- absent in a pure slots class
 //! ```
 //!
 //! `builder` makes classes, `names` finds the place of an attribute name.
@@ -109,6 +109,8 @@ pub struct Class {
     made: Cell<usize>,
     recipe: Cell<Option<Recipe>>,
     hooks: Hooks,
+    /// Those of the class itself.
+    own_hooks: Hooks,
     name: Gc<Str>,
     base: Option<Gc<Class>>,
     slot_names: HeapVec<Gc<Str>>,
@@ -116,6 +118,8 @@ pub struct Class {
     methods: HeapVec<(Gc<Str>, Gc<Function>)>,
     /// All bases of a class with several; `base` is one of them.
     more_bases: HeapVec<Gc<Class>>,
+    /// What follows a class with several bases in its linearization.
+    linear: HeapVec<Gc<Class>>,
     attributes: Section<HeapVec<(Gc<Str>, Value)>>,
     /// Whether instances can be referred to weakly.
     weak: bool,
@@ -159,7 +163,8 @@ impl Class {
         self.slots
     }
 
-    /// Names of the slots, inherited ones first.
+    /// Names of the slots in the order in which an instance gives them up: the
+    /// class's own by name, then inherited ones.
     pub fn slot_names(&self) -> &[Gc<Str>] {
         &self.slot_names
     }
@@ -175,10 +180,58 @@ impl Class {
         Gc::ptr_eq(this, other) || this.bases().any(|base| Class::is_subclass_of(base, other))
     }
 
-    /// The bases, in the order in which they are searched.
+    /// The bases, as declared.
     pub fn bases(&self) -> impl Iterator<Item = &Gc<Class>> {
         let single = self.base.as_ref().filter(|_| self.more_bases.is_empty());
         single.into_iter().chain(self.more_bases.iter())
+    }
+
+    /// The class and all that it inherits from, in the order in which attributes
+    /// are searched: C3's (Python's `__mro__`, without `object`).
+    ///
+    /// ```
+    /// use exuvia_core::Heap;
+    /// use exuvia_core::object::Class;
+    /// let heap = Heap::new();
+    /// let a = Class::builder(&heap, "A").build();
+    /// let b = Class::builder(&heap, "B").base(&a).build();
+    /// let c = Class::builder(&heap, "C").base(&a).build();
+    /// let d = Class::builder(&heap, "D").bases([&b, &c]).build();
+    /// let names: Vec<String> = Class::linearization(&d)
+    ///     .iter()
+    ///     .map(|class| class.name().as_str().to_owned())
+    ///     .collect();
+    /// assert_eq!(names, ["D", "B", "C", "A"]);
+    /// ```
+    pub fn linearization(this: &Gc<Class>) -> Vec<Gc<Class>> {
+        let mut line = vec![this.clone()];
+        while let Some(last) = line.last() {
+            if !last.linear.is_empty() {
+                let rest = last.linear.to_vec();
+                line.extend(rest);
+                break;
+            }
+            match last.base.clone() {
+                Some(base) => line.push(base),
+                None => break,
+            }
+        }
+        line
+    }
+
+    /// What `own` finds first in the class and what it inherits from.
+    fn search<'c, T>(&'c self, own: impl Fn(&'c Class) -> Option<T>) -> Option<T> {
+        let mut class = self;
+        loop {
+            let found = own(class);
+            if found.is_some() {
+                return found;
+            }
+            if !class.linear.is_empty() {
+                return class.linear.iter().find_map(|class| own(class));
+            }
+            class = class.base.as_ref()?;
+        }
     }
 
     /// Whether Python lets instances be referred to weakly: not when class and
@@ -187,17 +240,21 @@ impl Class {
         self.weak
     }
 
-    /// An attribute of the class itself, or of the first base that has it.
+    /// An attribute of the class itself, or of the first that has it in the
+    /// [`linearization`](Self::linearization).
     pub fn attribute(&self, name: &Gc<Str>) -> Option<Value> {
+        self.search(|class| class.own_attribute(name))
+    }
+
+    fn own_attribute(&self, name: &Gc<Str>) -> Option<Value> {
         // SAFETY: short section: names are compared, a clone only counts.
-        let own = unsafe {
+        unsafe {
             self.attributes.enter(|attributes| {
                 let mut own = attributes.iter();
                 let found = own.find(|(known, _)| names::same(known, name));
                 found.map(|(_, value)| value.clone())
             })
-        };
-        own.or_else(|| self.bases().find_map(|base| base.attribute(name)))
+        }
     }
 
     /// Sets an attribute of the class; the old value is dropped afterwards.
@@ -225,19 +282,24 @@ impl Class {
         drop(old);
     }
 
-    /// An attribute or method, of the class or the first base that has it.
+    /// An attribute or method, of the class or the first that has either.
     pub(crate) fn lookup(&self, name: &Gc<Str>) -> Option<Value> {
-        let attribute = self.attribute(name);
-        attribute.or_else(|| self.method(name).map(Value::from))
+        self.search(|class| {
+            let attribute = class.own_attribute(name);
+            attribute.or_else(|| class.own_method(name).map(Value::from))
+        })
     }
 
-    /// The method of this name, of the class or the first base that has it.
+    /// The method of this name, of the class or the first that has it in the
+    /// [`linearization`](Self::linearization).
     pub fn method(&self, name: &Gc<Str>) -> Option<&Gc<Function>> {
+        self.search(|class| class.own_method(name))
+    }
+
+    fn own_method(&self, name: &Gc<Str>) -> Option<&Gc<Function>> {
         let mut own = self.methods.iter();
-        match own.find(|(known, _)| names::same(known, name)) {
-            Some((_, function)) => Some(function),
-            None => self.bases().find_map(|base| base.method(name)),
-        }
+        let found = own.find(|(known, _)| names::same(known, name));
+        found.map(|(_, function)| function)
     }
 
     pub(crate) fn finalizer(&self) -> Option<fn(&Gc<Instance>)> {
@@ -342,7 +404,8 @@ impl Class {
         let shared = unsafe { self.shared_names.enter(|names| names.capacity()) };
         // SAFETY: as above.
         let attributes = unsafe { self.attributes.enter(|table| table.capacity()) };
-        let names = self.slot_names.capacity() + shared + self.more_bases.capacity();
+        let names = self.slot_names.capacity() + shared;
+        let names = names + self.more_bases.capacity() + self.linear.capacity();
         (names + (self.methods.capacity() + attributes) * 2) * size_of::<Value>()
     }
 }
@@ -362,6 +425,7 @@ unsafe impl Trace for Class {
         visitor.at_field("__dict__");
         self.methods.trace(visitor);
         self.more_bases.trace(visitor);
+        self.linear.trace(visitor);
         self.attributes.trace(visitor);
     }
 }

@@ -336,8 +336,9 @@ impl Gc<Instance> {
         state.as_dict().map(|dict| dict.clone())
     }
 
-    /// Attribute names and values: slots in order of declaration, then the
-    /// others in order of insertion.
+    /// Attribute names and values: slots in the order of
+    /// [`Class::slot_names`](super::Class::slot_names), then the others in order of
+    /// insertion.
     pub fn attributes(&self) -> Vec<(Value, Value)> {
         let mut found = Vec::new();
         for (slot, name) in self.class().slot_names().iter().enumerate() {

@@ -131,10 +131,13 @@ impl WeakKeyDictionary {
         }
     }
 
-    /// Removes every entry.
+    /// Removes every entry, newest first, one at a time: what a value does when it
+    /// dies finds the older ones still there.
     pub fn clear(&self) {
-        self.data.clear();
-        self.commit();
+        while let Some((key, value)) = self.pop_item() {
+            drop(value);
+            drop(key);
+        }
     }
 
     /// Entries whose key lives.

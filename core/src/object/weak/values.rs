@@ -95,10 +95,12 @@ impl WeakValueDictionary {
         }
     }
 
-    /// Removes every entry.
+    /// Removes every entry, newest first, one at a time.
     pub fn clear(&self) {
-        self.data.clear();
-        self.commit();
+        while let Some((key, value)) = self.pop_item() {
+            drop(value);
+            drop(key);
+        }
     }
 
     /// Entries whose value lives.

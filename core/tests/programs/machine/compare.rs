@@ -29,6 +29,7 @@ impl Machine {
             self.tally.collections += 1;
             self.tally.cycles += verdict.unreachable as u64;
             self.tally.resurrections += verdict.resurrected as u64;
+            self.tally.pairs += verdict.released as u64;
             let expected = std::mem::take(&mut self.model.log);
             judge(generation, &segment, expected, &verdict)?;
         }

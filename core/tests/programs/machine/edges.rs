@@ -14,7 +14,7 @@ impl Machine {
         let index = pick(a, self.handles.len())?;
         let id = self.handles[index].0;
         let object = self.model.get(id);
-        if object.kind == Kind::Weak {
+        if matches!(object.kind, Kind::Weak | Kind::Pair) {
             return None;
         }
         Some((index, id, pick(s, object.slots.len())?))

@@ -65,7 +65,7 @@ impl Machine {
                 tomb: tomb(),
             })),
             Kind::LeafCaller => erased(heap.try_alloc(LeafCaller { tomb: tomb() })),
-            Kind::Dust | Kind::Weak => erased(heap.try_alloc(Dust(u64::from(id)))),
+            Kind::Dust | Kind::Weak | Kind::Pair => erased(heap.try_alloc(Dust(u64::from(id)))),
         }
     }
 

@@ -3,7 +3,7 @@
 use exuvia_core::{Trace, Weak};
 
 use super::{Checked, Machine, pick};
-use crate::kinds::{Caller, Kind, LeafCaller, WeakLike};
+use crate::kinds::{Caller, Kind, LeafCaller, WeakLike, paired};
 use crate::typed;
 
 impl Machine {
@@ -45,7 +45,7 @@ impl Machine {
         self.handles.push((target, object));
         let watched = self.handles.len() - 1;
         let kind = if leaf { Kind::LeafCaller } else { Kind::Caller };
-        if self.model.get(target).kind != Kind::Weak
+        if !matches!(self.model.get(target).kind, Kind::Weak | Kind::Pair)
             && let Some(caller) = self.alloc(kind)?
         {
             self.settle()?;
@@ -83,6 +83,43 @@ impl Machine {
             }
         }
         self.handles.push((caller, callback));
+        Ok(())
+    }
+
+    /// An ephemeron of two objects. The value refers to its key in a slot when that
+    /// is an odd one; then, every other time, the handles on both are given up.
+    pub(super) fn pair(&mut self, a: u16, s: u16, b: u16) -> Checked {
+        if !s.is_multiple_of(2) {
+            self.link(b, s, a)?;
+            self.settle()?;
+        }
+        let len = self.handles.len();
+        let (Some(at_key), Some(at_value)) = (pick(a, len), pick(b, len)) else {
+            return Ok(());
+        };
+        let (key, key_object) = &self.handles[at_key];
+        let (value, value_object) = &self.handles[at_value];
+        let Some(made) = paired(key_object, value_object) else {
+            return Ok(());
+        };
+        let admitted = self.model.admit();
+        ensure!(admitted == made.is_ok(), "{key}: ephemeron");
+        match made {
+            Ok(object) => {
+                let id = self.world.fresh();
+                self.model.incref(*value);
+                self.model.add_pair(id, *key, *value);
+                self.handles.push((id, object));
+            }
+            Err(_) => self.tally.failures += 1,
+        }
+        if s % 4 == 1 {
+            self.drop_exactly(at_key.max(at_value))?;
+            self.settle()?;
+            if at_key != at_value {
+                self.drop_exactly(at_key.min(at_value))?;
+            }
+        }
         Ok(())
     }
 
