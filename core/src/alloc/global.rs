@@ -6,6 +6,15 @@ use std::ptr::NonNull;
 use allocator_api2::alloc::{AllocError, Allocator};
 
 /// Hands allocations to a global allocator such as the system's or mimalloc's.
+///
+/// ```
+/// use std::alloc::System;
+/// use allocator_api2::vec::Vec;
+/// use exuvia_core::alloc::GlobalBackend;
+/// let mut numbers = Vec::new_in(GlobalBackend(System));
+/// numbers.extend([1, 2, 3]);
+/// assert_eq!(numbers.iter().sum::<i32>(), 6);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GlobalBackend<A>(pub A);
 

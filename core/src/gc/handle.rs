@@ -254,6 +254,15 @@ impl<T: Trace + fmt::Debug> fmt::Debug for Gc<T> {
 }
 
 /// A counted handle on an object of any type.
+///
+/// ```
+/// use exuvia_core::{Gc, GcAny, Heap};
+/// let heap = Heap::new();
+/// let all: Vec<GcAny> = vec![Gc::erase(heap.alloc(1_u32)), Gc::erase(heap.alloc('a'))];
+/// assert_eq!(all[0].downcast_ref::<u32>().map(|number| **number), Some(1));
+/// assert!(all[1].is::<char>() && !all[1].is::<u32>());
+/// assert_eq!(all[1].ref_count(), 1);
+/// ```
 #[repr(transparent)]
 pub struct GcAny {
     pointer: NonNull<Header>,

@@ -18,6 +18,15 @@ use crate::alloc::page::describe;
 /// The number of items is the room of the block: blocks come in steps, and
 /// places beyond the items given are filled with `E::default()`. A type that
 /// needs its exact length stores it in the head.
+///
+/// ```
+/// use std::cell::Cell;
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// let row = heap.alloc_with_tail(3_usize, [10, 20, 30].into_iter().map(Cell::new));
+/// assert_eq!(row.tail()[1].get(), 20);
+/// assert!(row.tail().len() >= **row, "the head knows the exact number");
+/// ```
 #[repr(C)]
 pub struct Tailed<H, E> {
     head: H,

@@ -6,11 +6,45 @@ use super::handle::{Gc, GcAny};
 use super::header::Header;
 
 /// One owned reference, as a [`Visitor`] sees it.
+///
+/// ```
+/// use exuvia_core::{Edge, Gc, Heap, Trace, Visitor};
+///
+/// struct Count(usize);
+/// impl Visitor for Count {
+///     fn edge(&mut self, _: Edge) {
+///         self.0 += 1;
+///     }
+/// }
+///
+/// let heap = Heap::new();
+/// let mut count = Count(0);
+/// vec![heap.alloc(1), heap.alloc(2)].trace(&mut count);
+/// assert_eq!(count.0, 2);
+/// ```
 #[derive(Clone, Copy)]
 pub struct Edge(pub(crate) NonNull<Header>);
 
 /// Receives the edges of an object. Implemented by the collector's phases and
 /// by inspection; user code only passes it on.
+///
+/// ```
+/// use exuvia_core::{Gc, Heap, Trace, Visitor};
+///
+/// struct Pair(Gc<u32>, Gc<u32>);
+///
+/// // SAFETY: both references are owned and visited once.
+/// unsafe impl Trace for Pair {
+///     fn trace<V: Visitor>(&self, visitor: &mut V) {
+///         self.0.trace(visitor);
+///         self.1.trace(visitor);
+///     }
+/// }
+///
+/// let heap = Heap::new();
+/// let pair = heap.alloc(Pair(heap.alloc(1), heap.alloc(2)));
+/// assert_eq!(heap.referents(&Gc::erase(pair)).len(), 2);
+/// ```
 pub trait Visitor {
     /// Whether it sees what a mutably borrowed `RefCell` holds: when the value
     /// is unreachable and about to be freed, the borrow is a leaked one.
@@ -49,6 +83,25 @@ pub trait Visitor {
 ///
 /// Write it with `#[derive(Trace)]`. By hand it is `unsafe`, because the
 /// collector frees what the edges explain.
+///
+/// ```
+/// use std::cell::RefCell;
+/// use exuvia_core::{Gc, Heap, Trace};
+///
+/// #[derive(Trace)]
+/// struct Person {
+///     friends: RefCell<Vec<Gc<Person>>>,
+///     #[trace(leaf)] // holds no reference
+///     name: String,
+/// }
+///
+/// let heap = Heap::new();
+/// let ann = heap.alloc(Person { friends: RefCell::default(), name: "Ann".into() });
+/// ann.friends.borrow_mut().push(ann.clone());
+/// assert_eq!(ann.name, "Ann");
+/// drop(ann);
+/// assert_eq!(heap.collect_all(), 1);
+/// ```
 ///
 /// # Safety
 /// 1. `trace` visits every owned [`Gc`](crate::Gc) edge exactly once: an edge

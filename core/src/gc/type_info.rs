@@ -10,6 +10,14 @@ use super::trace::Trace;
 
 /// The table of one type. Two tables of the same type may exist (constants
 /// are not unique across codegen units); compare [`TypeInfo::type_id`].
+///
+/// ```
+/// use exuvia_core::{Gc, Heap};
+/// let heap = Heap::new();
+/// let info = Gc::erase(heap.alloc(1_u32)).type_info();
+/// assert_eq!(info.name(), "u32");
+/// assert_eq!(info.type_id(), std::any::TypeId::of::<u32>());
+/// ```
 pub struct TypeInfo {
     pub(crate) type_id: fn() -> TypeId,
     pub(crate) name: fn() -> &'static str,

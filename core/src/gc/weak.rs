@@ -26,6 +26,28 @@ use crate::heap::errors::AllocError;
 
 /// What runs when the referent of a weak reference dies. It is an object of
 /// the heap, so that a callback inside the trash is seen as such.
+///
+/// ```
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+/// use exuvia_core::{Callback, Gc, Heap, Trace};
+///
+/// #[derive(Trace)]
+/// struct Count(#[trace(leaf)] Rc<Cell<u32>>);
+/// impl Callback for Count {
+///     fn call(&self, _: &Heap) {
+///         self.0.set(self.0.get() + 1);
+///     }
+/// }
+///
+/// let heap = Heap::new();
+/// let calls = Rc::new(Cell::new(0));
+/// let object = heap.alloc(1);
+/// let weak = Gc::downgrade_with(&object, heap.alloc(Count(calls.clone())));
+/// drop(object);
+/// assert!(weak.is_dead());
+/// assert_eq!(calls.get(), 1);
+/// ```
 pub trait Callback: Trace {
     /// Runs once, after every weak reference to the referent is dead. It
     /// cannot resurrect. A panic is recorded and stops nothing.

@@ -4,6 +4,14 @@ use super::Heap;
 use super::core::HeapCore;
 
 /// Where blocks come from; like CPython's `PYTHONMALLOC`.
+///
+/// ```
+/// use exuvia_core::{Heap, Mode};
+/// let heap = Heap::builder().mode(Mode::System).build();
+/// let number = heap.alloc(1);
+/// assert_eq!(heap.memory().pages, 0);
+/// drop(number);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Mode {
     /// Private arenas and size-class pages.
@@ -16,6 +24,15 @@ pub enum Mode {
 }
 
 /// Builds a [`Heap`].
+///
+/// ```
+/// use exuvia_core::{AllocError, Heap};
+/// let heap = Heap::builder().thresholds(700, 10, 10).limit_bytes(1 << 20).build();
+/// assert_eq!(heap.thresholds(), (700, 10, 10));
+/// let kept: Vec<_> = (0..).map_while(|_| heap.try_alloc([0_u64; 1000]).ok()).collect();
+/// let refused = heap.try_alloc([0_u64; 1000]).unwrap_err();
+/// assert!(kept.len() > 10 && matches!(refused, AllocError::Limit { .. }));
+/// ```
 #[derive(Clone, Debug)]
 pub struct HeapBuilder {
     pub(crate) mode: Mode,

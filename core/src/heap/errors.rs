@@ -73,6 +73,25 @@ impl fmt::Display for BadGeneration {
 impl Error for BadGeneration {}
 
 /// What user code did wrong inside the heap, recorded and survived.
+///
+/// ```
+/// use exuvia_core::{Finalize, Gc, Heap, HeapError, Trace};
+///
+/// #[derive(Trace)]
+/// #[trace(finalize)]
+/// struct Bad;
+/// impl Finalize for Bad {
+///     fn finalize(_: &Gc<Self>) {
+///         panic!("cannot");
+///     }
+/// }
+///
+/// let heap = Heap::new();
+/// drop(heap.alloc(Bad)); // Freed all the same.
+/// let errors = heap.take_errors();
+/// assert!(matches!(&errors[..], [HeapError::Panicked { hook: "finalizer", .. }]));
+/// assert!(errors[0].to_string().ends_with("panicked: cannot"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeapError {

@@ -32,6 +32,22 @@ use builder::HeapBuilder;
 /// refuses to allocate; objects that are still held stay readable and are
 /// freed by their counts. A handle stored inside an object of the same heap
 /// keeps both alive for ever.
+///
+/// ```
+/// use std::cell::RefCell;
+/// use exuvia_core::{Gc, Heap, Trace};
+///
+/// #[derive(Trace)]
+/// struct Ring(RefCell<Option<Gc<Ring>>>);
+///
+/// let heap = Heap::new();
+/// let ring = heap.alloc(Ring(RefCell::new(None)));
+/// *ring.0.borrow_mut() = Some(ring.clone());
+/// drop(ring);
+/// assert_eq!(heap.live_objects(), 1);
+/// assert_eq!(heap.collect_all(), 1);
+/// assert_eq!(heap.live_objects(), 0);
+/// ```
 pub struct Heap {
     core: NonNull<HeapCore>,
 }

@@ -9,6 +9,15 @@ const STEPS_LOG2: u32 = STEPS.ilog2();
 const BUCKETS: usize = (64 - STEPS_LOG2 as usize + 1) * STEPS;
 
 /// The collections of one generation since the heap was made.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// heap.collect_all();
+/// let [young, _, full] = heap.pauses();
+/// assert_eq!((young.collections, full.collections), (0, 1));
+/// assert!(full.p50_ns <= full.p99_ns && full.p99_ns <= full.max_ns);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pauses {
     /// Collections.

@@ -6,6 +6,14 @@ use super::Heap;
 use super::core::HeapCore;
 
 /// What the collections of one generation did so far (`gc.get_stats`).
+///
+/// ```
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// heap.collect_all();
+/// let [young, _, full] = heap.stats();
+/// assert_eq!((young.collections, full.collections, full.collected), (0, 1, 0));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GenerationStats {
     /// Collections of this generation.
@@ -17,6 +25,18 @@ pub struct GenerationStats {
 }
 
 /// When a collection callback runs.
+///
+/// ```
+/// use std::cell::RefCell;
+/// use std::rc::Rc;
+/// use exuvia_core::{Heap, Phase};
+/// let heap = Heap::new();
+/// let log = Rc::new(RefCell::new(Vec::new()));
+/// let told = log.clone();
+/// heap.add_callback(move |phase, _| told.borrow_mut().push(phase));
+/// heap.collect_all();
+/// assert_eq!(*log.borrow(), [Phase::Start, Phase::Stop]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Before anything is examined.
@@ -26,6 +46,19 @@ pub enum Phase {
 }
 
 /// What a collection callback is told; both counts are 0 at the start.
+///
+/// ```
+/// use std::cell::RefCell;
+/// use std::rc::Rc;
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// let log = Rc::new(RefCell::new(Vec::new()));
+/// let told = log.clone();
+/// heap.add_callback(move |_, info| told.borrow_mut().push(*info));
+/// heap.collect(1).unwrap();
+/// let [start, stop] = log.take()[..] else { panic!() };
+/// assert_eq!((start.generation, stop.generation, stop.collected), (1, 1, 0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Info {
     /// Generation that is collected, with all younger ones.
@@ -37,6 +70,14 @@ pub struct Info {
 }
 
 /// One collection.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// heap.collect(0).unwrap();
+/// let [record] = heap.take_collections()[..] else { panic!() };
+/// assert_eq!((record.generation, record.unreachable), (0, 0));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CollectionRecord {
     /// Generation that was collected, with all younger ones.
@@ -54,6 +95,16 @@ pub struct CollectionRecord {
 }
 
 /// Memory of a heap, exact.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// let before = heap.memory();
+/// let object = heap.alloc(1);
+/// assert_eq!(heap.memory().live_blocks, before.live_blocks + 1);
+/// drop(object);
+/// assert_eq!(heap.memory().live_bytes, before.live_bytes);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     /// Blocks in use, objects and buffers.

@@ -96,6 +96,16 @@ impl RootTable {
 ///
 /// Declared roots are what [`Heap::audit`] accepts as holders, and the objects
 /// they pin are never a reason to examine the heap.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// let root = heap.root("config", heap.alloc(1));
+/// assert_eq!(heap.roots()[0].0, "config");
+/// assert!(heap.audit().findings.is_empty(), "every count is explained");
+/// drop(root);
+/// assert_eq!(heap.live_objects(), 0);
+/// ```
 pub struct Root<T: Trace> {
     object: Gc<T>,
     heap: Heap,

@@ -17,6 +17,22 @@ use crate::gc::trace::Trace;
 use crate::gc::type_info::TypeInfo;
 
 /// Debugging switches of the collector (`gc.set_debug`).
+///
+/// ```
+/// use std::cell::RefCell;
+/// use exuvia_core::{DebugFlags, Gc, Heap, Trace};
+///
+/// #[derive(Trace)]
+/// struct Ring(RefCell<Option<Gc<Ring>>>);
+///
+/// let heap = Heap::new();
+/// heap.set_debug(DebugFlags::SAVEALL);
+/// let ring = heap.alloc(Ring(RefCell::new(None)));
+/// *ring.0.borrow_mut() = Some(ring.clone());
+/// drop(ring);
+/// heap.collect_all();
+/// assert_eq!(heap.garbage().len(), 1, "kept instead of freed");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DebugFlags(u32);
 
@@ -48,6 +64,14 @@ impl BitOr for DebugFlags {
 }
 
 /// Names a collection callback for its removal.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// let id = heap.add_callback(|_, _| {});
+/// assert!(heap.remove_callback(id));
+/// assert!(!heap.remove_callback(id));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallbackId(u64);
 

@@ -16,6 +16,15 @@ use crate::gc::header::Header;
 use crate::heap::Heap;
 
 /// What an audited object suffers from.
+///
+/// ```
+/// use exuvia_core::{FindingClass, Heap};
+/// let heap = Heap::new();
+/// let known = heap.root("known", heap.alloc(1));
+/// let lost = heap.alloc(2); // A handle that nobody declared.
+/// let audit = heap.audit();
+/// assert_eq!(audit.findings[0].class, FindingClass::CountLeak);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FindingClass {
     /// More references are counted than anybody is known to hold.
@@ -27,6 +36,17 @@ pub enum FindingClass {
 }
 
 /// One object whose count the audit cannot explain.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// let known = heap.root("known", heap.alloc(1));
+/// let lost = heap.alloc(2); // A handle that nobody declared.
+/// let audit = heap.audit();
+/// let finding = &audit.findings[0];
+/// assert_eq!((finding.type_name, finding.surplus), ("i32", 1));
+/// assert_eq!((finding.stored, finding.incoming, finding.declared), (1, 0, 0));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// What is wrong.
@@ -48,6 +68,15 @@ pub struct Finding {
 }
 
 /// A declared native handle, and whether anything else holds its object.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// let handle = heap.native("my extension", heap.alloc(1));
+/// let pin = &heap.audit().pins[0];
+/// assert_eq!((pin.owner.as_str(), pin.alone), ("my extension", true));
+/// drop(handle);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {
     /// Who has the handle, as declared.
@@ -63,6 +92,17 @@ pub struct Pin {
 }
 
 /// The result of an audit.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// let known = heap.root("known", heap.alloc(1));
+/// let lost = heap.alloc(2); // A handle that nobody declared.
+/// let audit = heap.audit();
+/// assert_eq!((audit.objects, audit.edges, audit.findings.len()), (2, 0, 1));
+/// drop(lost);
+/// assert!(heap.audit().findings.is_empty());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
     /// Objects looked at; immortal ones are skipped.

@@ -7,6 +7,14 @@ use crate::gc::collector::visitors::each_edge;
 use crate::heap::Heap;
 
 /// Live objects of one type.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// let numbers = [heap.alloc(1_u32), heap.alloc(2_u32)];
+/// let [count] = &heap.census()[..] else { panic!() };
+/// assert_eq!((count.name, count.objects), ("u32", 2));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypeCount {
     /// The Rust name of the type.
@@ -18,6 +26,14 @@ pub struct TypeCount {
 }
 
 /// References from objects of one type to objects of another.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// let holder = heap.alloc(vec![heap.alloc(1_u32), heap.alloc(2_u32)]);
+/// let [count] = &heap.edge_census()[..] else { panic!() };
+/// assert_eq!((count.held, count.edges), ("u32", 2));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EdgeCount {
     /// The Rust name of the type that refers.

@@ -10,6 +10,18 @@ use super::graph::{Graph, NONE};
 const ROOT: u32 = 0;
 
 /// The dominator tree of what some seeds reach.
+///
+/// ```
+/// use exuvia_core::Graph;
+/// let mut graph = Graph::new();
+/// graph.push_node([1, 2]); // 0 -> 1, 2 -> 3
+/// graph.push_node([3]);
+/// graph.push_node([3]);
+/// graph.push_node([]);
+/// let dominators = graph.dominators(&[0]);
+/// assert_eq!(dominators.of(3), Some(0), "neither 1 nor 2 alone holds it");
+/// assert_eq!(dominators.retained(|_| 10), [40, 10, 10, 10]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Dominators {
     /// Discovery number by node, `NONE` for unreached ones.

@@ -134,6 +134,18 @@ impl Graph {
 }
 
 /// Shortest paths from some seeds.
+///
+/// ```
+/// use exuvia_core::Graph;
+/// let mut graph = Graph::new();
+/// graph.push_node([1, 2]); // 0 -> 1, 2 -> 3
+/// graph.push_node([3]);
+/// graph.push_node([3]);
+/// graph.push_node([]);
+/// let paths = graph.shortest_paths([1]);
+/// assert_eq!(paths.to(3), [1, 3]);
+/// assert!(!paths.reaches(2));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Paths {
     parents: Vec<u32>,

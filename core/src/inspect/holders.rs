@@ -26,6 +26,17 @@ const MAX_GROUPS: usize = 64;
 const GROWING_SHARE: f64 = 0.5;
 
 /// How a path to an object begins.
+///
+/// ```
+/// use exuvia_core::object::{List, Value};
+/// use exuvia_core::{Heap, HolderOrigin};
+/// let heap = Heap::new();
+/// let cache = heap.root("cache", List::new(&heap));
+/// let mark = heap.mark();
+/// cache.push(&heap, Value::from(List::new(&heap)));
+/// let holders = heap.holders_since(&mark, &|_, _| true);
+/// assert_eq!(holders[0].origin, HolderOrigin::Root);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HolderOrigin {
     /// At a declared root or native handle that was there at the mark.
@@ -41,6 +52,18 @@ pub enum HolderOrigin {
 }
 
 /// New objects that one holder holds.
+///
+/// ```
+/// use exuvia_core::object::{List, Value};
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// let cache = heap.root("cache", List::new(&heap));
+/// let mark = heap.mark();
+/// cache.push(&heap, Value::from(List::new(&heap)));
+/// let holder = &heap.holders_since(&mark, &|_, _| true)[0];
+/// assert!(holder.path.starts_with("root \"cache\""), "{}", holder.path);
+/// assert_eq!(holder.gained, 1);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// The type of the objects that the growing edge leads to.

@@ -15,6 +15,16 @@ const REMEMBERED_DEGREE: u32 = 8;
 ///
 /// One bit an object, and an entry for each object with 8 references or more. An object that was freed later and whose
 /// block was used again counts as old.
+///
+/// ```
+/// use exuvia_core::object::{List, Value};
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// let cache = heap.root("cache", List::new(&heap));
+/// let mark = heap.mark();
+/// cache.push(&heap, Value::from(List::new(&heap)));
+/// assert_eq!(heap.census_since(&mark).len(), 1, "lists alone have changed");
+/// ```
 #[derive(Clone, Default)]
 pub struct HeapMark {
     pub(super) objects: Bitmap,
@@ -33,6 +43,17 @@ impl fmt::Debug for HeapMark {
 }
 
 /// Objects of one type then and now.
+///
+/// ```
+/// use exuvia_core::object::{List, Value};
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// let cache = heap.root("cache", List::new(&heap));
+/// let mark = heap.mark();
+/// cache.push(&heap, Value::from(List::new(&heap)));
+/// let delta = &heap.census_since(&mark)[0];
+/// assert_eq!((delta.before, delta.after, delta.new, delta.gone), (1, 2, 1, 0));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypeDelta {
     /// A Rust path, or the name of a class.

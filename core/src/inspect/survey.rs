@@ -11,6 +11,15 @@ use crate::alloc::page::describe;
 use crate::heap::Heap;
 
 /// Live objects of one type; instances count under their class.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// let numbers = heap.root("numbers", heap.alloc(vec![heap.alloc(1_u32)]));
+/// let survey = heap.survey();
+/// let row = survey.types.iter().find(|row| row.name == "u32").unwrap();
+/// assert_eq!((row.objects, row.surplus, row.unreachable), (1, 0, 0));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TypeRow {
     /// A Rust path, or the name of a class.
@@ -28,6 +37,15 @@ pub struct TypeRow {
 }
 
 /// Live objects that are held alike.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// let numbers = heap.root("numbers", heap.alloc(vec![heap.alloc(1_u32)]));
+/// let survey = heap.survey();
+/// let row = survey.paths.iter().find(|row| row.type_name == "u32").unwrap();
+/// assert!(row.path.starts_with("root \"numbers\" -> "), "{}", row.path);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathRow {
     /// The shortest path without positions, e.g. `root "cache" -> Cache.by_key[*] -> Node`.
@@ -39,6 +57,14 @@ pub struct PathRow {
 }
 
 /// Declared roots (or native handles) of one name that hold objects of one type.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// let numbers = heap.root("numbers", heap.alloc(vec![heap.alloc(1_u32)]));
+/// let survey = heap.survey();
+/// assert_eq!((survey.roots[0].name.as_str(), survey.roots[0].roots), ("numbers", 1));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootRow {
     /// The roots' name.
@@ -50,6 +76,17 @@ pub struct RootRow {
 }
 
 /// Live objects of one type from one line of a program.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// if heap.tracemalloc().start(1).is_ok() { // else built without the feature
+///     let number = heap.alloc(1_u32);
+///     let [row] = &heap.survey().sites[..] else { panic!() };
+///     assert_eq!((row.type_name.as_str(), row.objects), ("u32", 1));
+///     drop(number);
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SiteRow {
     /// Where they were allocated.
@@ -61,6 +98,14 @@ pub struct SiteRow {
 }
 
 /// A heap at one quiet moment, in counts.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// let heap = Heap::new();
+/// let numbers = heap.root("numbers", heap.alloc(vec![heap.alloc(1_u32)]));
+/// let survey = heap.survey();
+/// assert_eq!((survey.objects, survey.edges, survey.types.len()), (2, 1, 2));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
     /// Live objects.

@@ -22,6 +22,15 @@ use crate::heap::builder::Mode;
 use crate::heap::core::HeapCore;
 
 /// What a verification walked through.
+///
+/// ```
+/// use exuvia_core::{Gc, Heap};
+/// let heap = Heap::new();
+/// let number = heap.alloc(1);
+/// let weak = Gc::downgrade(&number);
+/// let report = heap.verify().unwrap();
+/// assert_eq!((report.objects, report.weak_references), (2, 1));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VerifyReport {
     /// Pages in use.
@@ -37,6 +46,16 @@ pub struct VerifyReport {
 }
 
 /// The first broken invariant that a verification met.
+///
+/// ```
+/// use exuvia_core::{Heap, VerifyError};
+/// fn checked(heap: &Heap) -> Result<usize, VerifyError> {
+///     Ok(heap.verify()?.objects)
+/// }
+/// let heap = Heap::new();
+/// let number = heap.alloc(1);
+/// assert_eq!(checked(&heap), Ok(1));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyError {
     what: String,

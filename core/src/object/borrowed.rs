@@ -10,6 +10,16 @@ use crate::gc::handle::{Gc, GcAny};
 use crate::gc::trace::Trace;
 
 /// A handle that somebody else's count keeps alive: reads like a `&Gc<T>`.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{List, Value};
+/// let heap = Heap::new();
+/// let value = Value::from(List::new(&heap));
+/// let list = value.as_list().unwrap(); // No count moves.
+/// list.push(&heap, Value::TRUE);
+/// assert_eq!(list.len(), 1);
+/// ```
 pub struct Borrowed<'a, T: Trace> {
     handle: ManuallyDrop<Gc<T>>,
     life: PhantomData<&'a Value>,
@@ -35,6 +45,15 @@ impl<T: Trace> Deref for Borrowed<'_, T> {
 }
 
 /// An untyped handle that somebody else's count keeps alive.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{List, Value};
+/// let heap = Heap::new();
+/// let value = Value::from(List::new(&heap));
+/// assert_eq!(value.as_object().unwrap().ref_count(), 1);
+/// assert!(Value::small(1).as_object().is_none());
+/// ```
 pub struct BorrowedAny<'a> {
     handle: ManuallyDrop<GcAny>,
     life: PhantomData<&'a Value>,

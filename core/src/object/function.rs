@@ -10,6 +10,18 @@ use crate::gc::trace::{Trace, Visitor};
 use crate::heap::Heap;
 
 /// What a native function is called with.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{Call, Function, Value};
+/// fn sum(call: &Call<'_>) -> Value {
+///     let numbers = call.captured.iter().chain(call.arguments);
+///     Value::small(numbers.filter_map(Value::as_int).sum())
+/// }
+/// let heap = Heap::new();
+/// let add_two = Function::new(&heap, "add_two", sum, [Value::small(2)]);
+/// assert_eq!(add_two.call(&heap, &Value::NONE, &[Value::small(3)]), Value::small(5));
+/// ```
 pub struct Call<'a> {
     /// The heap of the call.
     pub heap: &'a Heap,
@@ -22,9 +34,39 @@ pub struct Call<'a> {
 }
 
 /// The code of a function.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{Function, NativeFn, Value};
+/// let identity: NativeFn = |call| call.arguments[0].clone();
+/// let heap = Heap::new();
+/// let function = Function::new(&heap, "identity", identity, []);
+/// assert_eq!(function.call(&heap, &Value::NONE, &[Value::TRUE]), Value::TRUE);
+/// ```
 pub type NativeFn = fn(&Call<'_>) -> Value;
 
 /// A function object: native code, and captured values that the collector sees.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{Function, List, Value};
+/// let heap = Heap::new();
+/// let list = List::new(&heap);
+/// let push = Function::new(
+///     &heap,
+///     "push",
+///     |call| {
+///         call.captured[0].as_list().unwrap().push(call.heap, call.arguments[0].clone());
+///         Value::NONE
+///     },
+///     [Value::from(&list)],
+/// );
+/// push.call(&heap, &Value::NONE, &[Value::small(1)]);
+/// list.push(&heap, Value::from(push)); // The list holds what captured it.
+/// assert_eq!(list.len(), 2);
+/// drop(list);
+/// assert_eq!(heap.collect_all(), 2);
+/// ```
 pub struct Function {
     name: Gc<Str>,
     code: NativeFn,

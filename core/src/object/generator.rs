@@ -36,6 +36,17 @@ use crate::heap::Heap;
 use crate::heap::errors::AllocError;
 
 /// What a frame comes back with.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{Generator, Step, Value};
+/// let heap = Heap::new();
+/// let once = Generator::from_fn(&heap, true, |first, _| {
+///     std::mem::take(first).then_some(Value::small(1))
+/// });
+/// assert_eq!(once.step(&heap, Value::NONE), Ok(Step::Yield(Value::small(1))));
+/// assert_eq!(once.step(&heap, Value::NONE), Ok(Step::Return(Value::NONE)));
+/// ```
 #[derive(Debug, PartialEq)]
 pub enum Step {
     /// A value; the frame waits to be resumed.
@@ -45,6 +56,28 @@ pub enum Step {
 }
 
 /// The frame of a generator: its locals, and where it goes on.
+///
+/// ```
+/// use exuvia_core::{Heap, Trace};
+/// use exuvia_core::object::{Frame, Generator, Step, Value};
+///
+/// #[derive(Trace)]
+/// struct Echo;
+/// impl Frame for Echo {
+///     fn resume(&mut self, _: &Heap, sent: Value) -> Step {
+///         Step::Yield(sent)
+///     }
+///     fn exit(&mut self, _: &Heap) -> Step {
+///         Step::Return(Value::small(7))
+///     }
+/// }
+///
+/// let heap = Heap::new();
+/// let echo = Generator::new(&heap, Echo);
+/// echo.next(&heap).unwrap();
+/// assert_eq!(echo.send(&heap, Value::TRUE), Ok(Some(Value::TRUE)));
+/// assert_eq!(echo.close(&heap), Ok(Value::small(7)));
+/// ```
 pub trait Frame: Trace {
     /// Runs to the next yield or to the end. `sent` is what [`Generator`] was
     /// sent, `None` for a plain step and for the first one.
@@ -70,6 +103,18 @@ pub trait Frame: Trace {
 }
 
 /// What comes out of [`throw`](Gc::<Generator>::throw) instead of a step.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{Generator, Thrown, Value};
+/// let heap = Heap::new();
+/// let generator = Generator::from_fn(&heap, (), |_, _| Some(Value::NONE));
+/// generator.next(&heap).unwrap();
+/// // Nothing in the frame catches the error: it comes back.
+/// let error = generator.throw(&heap, Value::small(1)).unwrap_err();
+/// assert_eq!(error, Thrown::Error(Value::small(1)));
+/// assert!(generator.is_finished());
+/// ```
 #[derive(Debug, PartialEq)]
 pub enum Thrown {
     /// The generator cannot take an error now.

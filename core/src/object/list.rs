@@ -330,6 +330,21 @@ pub(crate) fn no_room(error: &AllocError) -> ! {
 }
 
 /// The iterator of [`List::iter`].
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{List, Value};
+/// let heap = Heap::new();
+/// let list = List::from_iter(&heap, [1, 2].map(Value::small));
+/// let mut seen = 0;
+/// for value in list.iter() {
+///     if seen == 0 {
+///         list.push(&heap, Value::small(3)); // Seen, as in Python.
+///     }
+///     seen += value.as_int().unwrap();
+/// }
+/// assert_eq!(seen, 6);
+/// ```
 pub struct Iter<'a> {
     list: &'a List,
     next: usize,

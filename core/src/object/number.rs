@@ -5,6 +5,15 @@ use crate::gc::trace::{Trace, Visitor};
 use crate::heap::Heap;
 
 /// An int that does not fit into an immediate [`Value`](super::Value).
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{Int, Value};
+/// let heap = Heap::new();
+/// assert_eq!(Int::new(&heap, i64::MAX).get(), i64::MAX);
+/// assert_eq!(Value::int(&heap, i64::MAX).as_int(), Some(i64::MAX));
+/// assert_eq!(heap.live_objects(), 0, "both are gone");
+/// ```
 #[derive(Debug)]
 pub struct Int(i64);
 
@@ -26,6 +35,13 @@ impl Int {
 }
 
 /// A float object.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::Float;
+/// let heap = Heap::new();
+/// assert_eq!(Float::new(&heap, 0.5).get(), 0.5);
+/// ```
 #[derive(Debug)]
 pub struct Float(f64);
 

@@ -5,9 +5,11 @@
 //! `docs/conformance.md` is written from `rows.txt` and what exists:
 //! `UPDATE_CONFORMANCE=1 cargo test -p exuvia-core --test conformance`.
 
+mod collections;
 mod collector;
 mod finalization;
 mod leaks;
+mod memory;
 mod model;
 mod surface;
 mod table;

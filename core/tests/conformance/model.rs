@@ -10,7 +10,7 @@ use exuvia_core::object::{
 };
 use exuvia_core::{Gc, Heap, Trace};
 
-use crate::quiet;
+use crate::{Log, quiet};
 
 #[test]
 fn test_slots_descriptor() {
@@ -162,4 +162,48 @@ fn test_memoryview_weakref() {
     let seen = log.get(0).expect("the reference");
     assert!(seen.is(&Value::from(weak)));
     assert_eq!(slice.to_bytes(), Ok(b"bc".to_vec()));
+}
+
+/// Yields what it was sent last; notes its exit.
+#[derive(Trace)]
+struct Echo {
+    sent: Value,
+    #[trace(leaf)]
+    log: Log,
+}
+
+impl Frame for Echo {
+    fn resume(&mut self, _: &Heap, sent: Value) -> Step {
+        self.sent = sent;
+        Step::Yield(self.sent.clone())
+    }
+    fn exit(&mut self, _: &Heap) -> Step {
+        self.log.note("exit");
+        Step::Return(Value::NONE)
+    }
+}
+
+/// A suspended generator that was sent itself is closed by the collector, once, and
+/// is no garbage.
+#[test]
+fn test_refcycle() {
+    let heap = quiet();
+    let log = Log::default();
+    let frame = Echo {
+        sent: Value::NONE,
+        log: log.clone(),
+    };
+    let generator = Generator::new(&heap, frame);
+    generator.next(&heap).expect("a step");
+    let echoed = generator.send(&heap, Value::from(&generator));
+    assert_eq!(echoed, Ok(Some(Value::from(&generator))));
+    drop(echoed);
+    let watch = WeakRef::new(&generator);
+    drop(generator);
+    assert!(log.take().is_empty() && !watch.is_dead(), "it holds itself");
+    heap.collect_all();
+    assert_eq!(log.take(), ["exit"]);
+    assert!(watch.is_dead() && heap.garbage().is_empty());
+    drop(watch);
+    assert_eq!(heap.live_objects(), 0);
 }

@@ -21,6 +21,13 @@ use super::traceback::{Frame, Traceback};
 const MAGIC: &str = "exuvia.tracemalloc/1";
 
 /// Why a snapshot cannot be read or written.
+///
+/// ```
+/// use exuvia_core::tracemalloc::{Snapshot, SnapshotError};
+/// let missing = Snapshot::load("no/such/file").unwrap_err();
+/// assert!(matches!(missing, SnapshotError::Io { .. }));
+/// assert!(missing.to_string().starts_with("no/such/file: "));
+/// ```
 #[derive(Debug)]
 pub enum SnapshotError {
     /// The file cannot be read or written.

@@ -45,6 +45,14 @@ use crate::heap::Heap;
 pub const MAX_FRAMES: usize = 65_535;
 
 /// Why tracing cannot do what was asked.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::tracemalloc::TraceError;
+/// let heap = Heap::new();
+/// let error = heap.tracemalloc().take_snapshot().unwrap_err();
+/// assert!(matches!(error, TraceError::NotTracing | TraceError::CompiledOut));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TraceError {
     /// The crate was built without its feature `tracemalloc`.

@@ -4,6 +4,20 @@ use super::filter::Filter;
 use super::traceback::Traceback;
 
 /// What kind of block was allocated.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::List;
+/// use exuvia_core::tracemalloc::{Domain, Filter};
+/// let heap = Heap::new();
+/// if heap.tracemalloc().start(1).is_ok() { // else built without the feature
+///     let list = List::with_capacity(&heap, 100);
+///     let snapshot = heap.tracemalloc().take_snapshot().unwrap();
+///     let items = snapshot.filter_traces(&[Filter::only(Domain::Buffer)]);
+///     assert_eq!(items.traces().len(), 1);
+///     drop(list);
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Domain {
     /// An object, header included.

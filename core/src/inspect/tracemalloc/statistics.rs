@@ -8,6 +8,20 @@ use super::snapshot::{AllocationTrace, Snapshot};
 use super::traceback::{Frame, Traceback};
 
 /// What traces are grouped by.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::Str;
+/// use exuvia_core::tracemalloc::GroupBy;
+/// let heap = Heap::new();
+/// if heap.tracemalloc().start(1).is_ok() { // else built without the feature
+///     let text = Str::new(&heap, "a text of thirty-one characters");
+///     let snapshot = heap.tracemalloc().take_snapshot().unwrap();
+///     let [file] = &snapshot.statistics(GroupBy::File, false)[..] else { panic!() };
+///     assert_eq!(file.count, 1);
+///     drop(text);
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupBy {
     /// The file of the newest frame.
@@ -19,6 +33,21 @@ pub enum GroupBy {
 }
 
 /// Blocks of one group.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::Str;
+/// use exuvia_core::tracemalloc::GroupBy;
+/// let heap = Heap::new();
+/// if heap.tracemalloc().start(1).is_ok() { // else built without the feature
+///     let text = Str::new(&heap, "a text of thirty-one characters");
+///     let snapshot = heap.tracemalloc().take_snapshot().unwrap();
+///     let line = &snapshot.statistics(GroupBy::Line, false)[0];
+///     assert_eq!((line.count, line.size), (1, 48));
+///     assert!(line.traceback.newest().line > 0);
+///     drop(text);
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statistic {
     /// What they have in common.

@@ -69,6 +69,20 @@ impl fmt::Display for Frame {
 }
 
 /// The frames of an allocation, oldest first.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::Str;
+/// let heap = Heap::new();
+/// if heap.tracemalloc().start(1).is_ok() { // else built without the feature
+///     let text = Str::new(&heap, "a text of thirty-one characters");
+///     let snapshot = heap.tracemalloc().take_snapshot().unwrap();
+///     let traceback = &snapshot.traces()[0].traceback;
+///     assert_eq!(traceback.frames().last(), Some(traceback.newest()));
+///     assert!(traceback.total_frames() >= traceback.frames().len());
+///     drop(text);
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Traceback {
     frames: Rc<[Frame]>,

@@ -37,6 +37,16 @@ pub struct SlotAccessor {
 }
 
 /// Why a slot cannot be read, written or deleted.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{Class, SlotError, Str, Value};
+/// let heap = Heap::new();
+/// let point = Class::builder(&heap, "Point").slots(["x"]).build();
+/// let x = Class::slot_accessor(&point, &Str::intern(&heap, "x")).unwrap();
+/// let unset = x.get(&Value::from(Class::instantiate(&point, &heap)));
+/// assert!(matches!(unset, Err(SlotError::Unset(_))));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SlotError {
     /// The object is no instance of the slot's class (TypeError).

@@ -74,6 +74,22 @@ impl fmt::Display for ClassError {
 impl Error for ClassError {}
 
 /// Collects what a class is made of; see [`Class::builder`].
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{Class, Str, Value};
+/// let heap = Heap::new();
+/// let base = Class::builder(&heap, "Base").slots(["x"]).build();
+/// let class = Class::builder(&heap, "Sub")
+///     .base(&base)
+///     .slots(["y"])
+///     .method("answer", |_| Value::small(42))
+///     .build();
+/// let instance = Class::instantiate(&class, &heap);
+/// let answer = Str::intern(&heap, "answer");
+/// assert_eq!(instance.call(&heap, &answer, &[]), Ok(Value::small(42)));
+/// assert_eq!(class.slot_count(), 2);
+/// ```
 #[must_use = "a builder makes nothing before `build`"]
 pub struct ClassBuilder<'a> {
     heap: &'a Heap,

@@ -41,6 +41,15 @@ use crate::heap::Heap;
 pub const MAX_SHARED_NAMES: usize = 30;
 
 /// Where the attributes of an instance live that are not slots.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{Class, Form};
+/// let heap = Heap::new();
+/// assert_eq!(Class::builder(&heap, "A").build().form(), Form::Inline);
+/// assert_eq!(Class::builder(&heap, "B").slots(["x"]).build().form(), Form::Slots);
+/// assert_eq!(Class::builder(&heap, "C").plain_dict().build().form(), Form::Dict);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
     /// Nowhere: only the slots exist.

@@ -37,6 +37,20 @@ use crate::heap::Heap;
 use crate::heap::errors::AllocError;
 
 /// An instance of a [`Class`]: the head of the block that holds its attributes.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{Class, Str, Value};
+/// let heap = Heap::new();
+/// let class = Class::builder(&heap, "Point").build();
+/// let x = Str::intern(&heap, "x");
+/// let point = Class::instantiate(&class, &heap);
+/// point.set_attr(&heap, &x, Value::small(3)).unwrap();
+/// assert_eq!(point.get_attr(&x), Some(Value::small(3)));
+/// assert!(!point.has_dict(), "the value stands in the instance");
+/// point.del_attr(&x).unwrap();
+/// assert!(point.lookup(&x).is_err());
+/// ```
 pub struct Instance {
     class: Gc<Class>,
 }
