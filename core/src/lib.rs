@@ -67,4 +67,5 @@ pub use inspect::holders::{Holder, HolderOrigin};
 pub use inspect::mark::{HeapMark, TypeDelta};
 pub use inspect::survey::{PathRow, RootRow, SiteRow, Survey, TypeRow};
 pub use inspect::tracemalloc;
+pub use inspect::tree::without_numbers;
 pub use inspect::verify::{VerifyError, VerifyReport};

@@ -366,3 +366,55 @@ fn the_line_that_allocated_what_grows_is_named_while_the_heap_traces() {
         Some((line, 20))
     );
 }
+
+/// Of a size class of its own, so that its page has room when the next one is full.
+#[derive(Trace)]
+struct Wide {
+    padding: [u64; 9],
+    leaf: Option<Gc<Leaf>>,
+}
+
+#[test]
+fn blocks_cut_after_a_mark_are_new_though_the_next_page_was_full() {
+    let heap = Heap::new();
+    let wide = |leaf| {
+        let padding = [7; 9];
+        heap.alloc(Wide { padding, leaf })
+    };
+    let first = wide(None);
+    assert_eq!(first.padding[8], 7);
+    let leaves: Vec<Gc<Leaf>> = (0..20_000).map(|n| heap.alloc(Leaf(n))).collect();
+    let mark = heap.mark();
+    let more: Vec<Gc<Wide>> = leaves[..700]
+        .iter()
+        .map(|leaf| wide(Some(leaf.clone())))
+        .collect();
+    let rows = heap.census_since(&mark);
+    let row = rows.iter().find(|row| row.name.ends_with("Wide")).unwrap();
+    assert_eq!((row.before, row.new, row.gone), (1, more.len() as u64, 0));
+    assert!(more.iter().all(|wide| wide.leaf.is_some()));
+}
+
+#[test]
+fn edges_to_another_heap_are_left_out_and_shift_no_path() {
+    let (heap, other) = (Heap::new(), Heap::new());
+    let cache = cache(&heap);
+    let strangers: Vec<Gc<Node>> = (0..1_000).map(|_| node(&other, None)).collect();
+    let found = grown(&heap, || {
+        for (key, stranger) in strangers.iter().enumerate() {
+            cache.recent.borrow_mut().push(stranger.clone());
+            if key % 10 == 0 {
+                let by_name = &mut *cache.by_name.borrow_mut();
+                by_name.insert(format!("user {key}"), node(&heap, Some(stranger.clone())));
+            }
+        }
+    });
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].gained, 100);
+    assert_eq!(
+        found[0].stable_path,
+        "root \"cache\" -> Cache.by_name[*] -> Node"
+    );
+    let audit = heap.audit();
+    assert_eq!((audit.edges, audit.findings), (100, Vec::new()));
+}

@@ -64,7 +64,7 @@ impl Arena {
     pub(crate) fn map(core: NonNull<HeapCore>, huge: bool) -> Option<NonNull<Arena>> {
         let base = map_aligned()?;
         if huge {
-            ask_for_huge_pages(base);
+            ask_for_huge_pages(base, ARENA_BYTES);
         }
         let slot = base.as_ptr().wrapping_add(colour(base.addr().get()));
         let arena = slot.cast::<Arena>();
@@ -189,13 +189,13 @@ fn map_aligned() -> Option<NonNull<u8>> {
 }
 
 #[cfg(all(target_os = "linux", not(miri)))]
-fn ask_for_huge_pages(base: NonNull<u8>) {
-    // SAFETY: a whole arena, just mapped. A refusal changes nothing.
-    unsafe { libc::madvise(base.as_ptr().cast(), ARENA_BYTES, libc::MADV_HUGEPAGE) };
+pub(crate) fn ask_for_huge_pages(start: NonNull<u8>, bytes: usize) {
+    // SAFETY: the advice changes no content, whatever is mapped there; a refusal changes nothing.
+    unsafe { libc::madvise(start.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE) };
 }
 
 #[cfg(not(all(target_os = "linux", not(miri))))]
-fn ask_for_huge_pages(_: NonNull<u8>) {}
+pub(crate) fn ask_for_huge_pages(_: NonNull<u8>, _: usize) {}
 
 #[cfg(not(miri))]
 unsafe fn unmap(base: NonNull<u8>) {

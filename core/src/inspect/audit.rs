@@ -9,8 +9,12 @@
 
 use std::ptr::NonNull;
 
+use super::arrays::{fetch, filled};
+use super::graph::Graph;
+use super::reach::{Arrivals, Via, reach};
+use super::references::References;
 use super::tracemalloc::Site;
-use super::walk::Walk;
+use super::tree::Origin;
 use crate::alloc::page::describe;
 use crate::gc::header::Header;
 use crate::heap::Heap;
@@ -118,39 +122,98 @@ pub struct Audit {
 impl Heap {
     /// Audits every object.
     ///
-    /// O(objects + edges) time, 9 bytes an object while it runs, and a
-    /// [`Finding`] for each object that is found.
+    /// O(objects + edges) time, 6 bytes an object, 4 an edge and the queue of a search while it runs, and a [`Finding`] for each object that
+    /// is found.
+    ///
+    /// # Panics
+    /// With 2^32 objects or edges, or more.
     pub fn audit(&self) -> Audit {
-        let walk = Walk::of(self.core());
-        let mut findings = Vec::new();
-        walk.table.each(|object, header| {
-            // SAFETY: a walk shows live objects.
-            let surplus = walk.surplus_at(object, unsafe { &*header });
-            if let Some(class) = class_of(&walk, object, surplus) {
-                let site = self.core().tracer.site(header.addr());
-                findings.push(finding(&walk, object, class, surplus, site));
-            }
-        });
+        let mut graph = Graph::new();
+        let references = References::of(self.core(), Some(&mut graph), &mut ());
+        let mut stages = Stages(filled(references.table.len(), Stage::Unreached));
+        reach(&references, Some(&graph), &mut stages);
+        let finding = |(object, surplus): (u32, i64)| {
+            let class = class_of(surplus, || stages.is(object, Stage::Unreachable))?;
+            Some(finding(self, &references, object, class, surplus))
+        };
         Audit {
-            objects: walk.table.len() as u64,
-            edges: walk.edges,
-            findings,
-            pins: pins(self, &walk),
+            objects: references.table.len() as u64,
+            edges: references.edges,
+            findings: suspicious(&references, &stages)
+                .filter_map(finding)
+                .collect(),
+            pins: pins(self, &references, &stages),
         }
     }
 }
 
+/// From where an object was reached first, as far as an audit asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Unreached,
+    /// A declared root, an immortal object, or a holder that nobody knows.
+    Held,
+    Native,
+    Unreachable,
+}
+
+struct Stages(Vec<Stage>);
+
+impl Stages {
+    fn is(&self, object: u32, stage: Stage) -> bool {
+        self.0[object as usize] == stage
+    }
+}
+
+impl Arrivals for Stages {
+    #[inline]
+    fn is_reached(&self, object: u32) -> bool {
+        !self.is(object, Stage::Unreached)
+    }
+
+    fn begin(&mut self, origin: &Origin, object: u32) {
+        self.0[object as usize] = match origin {
+            Origin::Root(_) | Origin::Immortal | Origin::Lost => Stage::Held,
+            Origin::Native(_) => Stage::Native,
+            Origin::Unreachable => Stage::Unreachable,
+        };
+    }
+
+    #[inline]
+    fn arrive(&mut self, holder: u32, _: Via<'_>, object: u32) {
+        self.0[object as usize] = self.0[holder as usize];
+    }
+
+    #[inline]
+    fn fetch(&self, object: u32) {
+        fetch(&self.0, object as usize);
+    }
+}
+
+/// Objects whose counts are not explained, and unreachable ones, each with its surplus, ascending.
+fn suspicious(references: &References, stages: &Stages) -> impl Iterator<Item = (u32, i64)> {
+    let mut unbalanced = references.unbalanced.iter().copied().peekable();
+    let numbers = 0..references.table.len() as u32;
+    numbers.filter_map(move |object| {
+        let found = unbalanced.next_if(|next| next.0 == object);
+        found.or_else(|| stages.is(object, Stage::Unreachable).then_some((object, 0)))
+    })
+}
+
 /// The class of an object's surplus, if something is wrong with it.
-pub(super) fn class_of(walk: &Walk, object: u32, surplus: i64) -> Option<FindingClass> {
+pub(super) fn class_of(
+    surplus: i64,
+    is_unreachable: impl FnOnce() -> bool,
+) -> Option<FindingClass> {
     match surplus {
         1.. => Some(FindingClass::CountLeak),
         ..0 => Some(FindingClass::CountDeficit),
-        0 if walk.is_unreachable(object) => Some(FindingClass::UncollectedCycle),
+        0 if is_unreachable() => Some(FindingClass::UncollectedCycle),
         0 => None,
     }
 }
 
-fn pins(heap: &Heap, walk: &Walk) -> Vec<Pin> {
+fn pins(heap: &Heap, references: &References, stages: &Stages) -> Vec<Pin> {
     let table = heap.core().roots.borrow();
     let pin = |(owner, header, declared_at): (&str, NonNull<Header>, _)| Pin {
         owner: owner.to_owned(),
@@ -158,31 +221,31 @@ fn pins(heap: &Heap, walk: &Walk) -> Vec<Pin> {
         type_name: unsafe { describe(header.as_ptr()) }.0.name(),
         address: header.addr().get(),
         declared_at: Site::at(declared_at),
-        alone: walk
+        alone: references
             .table
             .number_of(header.as_ptr())
-            .is_some_and(|object| walk.is_native(object)),
+            .is_some_and(|object| stages.is(object, Stage::Native)),
     };
     table.natives().map(pin).collect()
 }
 
 fn finding(
-    walk: &Walk,
+    heap: &Heap,
+    references: &References,
     object: u32,
     class: FindingClass,
     surplus: i64,
-    site: Option<Site>,
 ) -> Finding {
-    let header = walk.table.header_of(object);
+    let header = references.table.header_of(object);
     Finding {
         class,
         // SAFETY: numbered objects are live.
         type_name: unsafe { describe(header) }.0.name(),
         address: header.addr(),
-        stored: u64::from(walk.header(object).count()),
-        incoming: walk.incoming(object),
-        declared: walk.declared(object),
+        stored: u64::from(references.header(object).count()),
+        incoming: references.incoming(object),
+        declared: references.declared(object),
         surplus,
-        site,
+        site: heap.core().tracer.site(header.addr()),
     }
 }

@@ -8,6 +8,10 @@
 //! 4 bytes a node and 4 an edge. Everything else here is linear in both, and iterative: a list of 10^7 nodes is as
 //! welcome as a tree.
 
+use std::ops::Range;
+
+use super::arrays::{fetch, reserve, with_room};
+
 /// An object graph: nodes are numbers, edges stand in the order in which they were added.
 ///
 /// ```
@@ -27,10 +31,13 @@ pub struct Graph {
     targets: Vec<u32>,
 }
 
+/// How many edges ahead their ends are fetched.
+const AHEAD: usize = 16;
+
 /// No node.
 pub(super) const NONE: u32 = u32::MAX;
-/// In [`Paths::parents`]: a node where a walk began.
-const SEED: u32 = u32::MAX - 1;
+/// In `Paths::parents`: a node where a walk began.
+pub(super) const SEED: u32 = u32::MAX - 1;
 
 impl Graph {
     /// A graph without nodes.
@@ -41,8 +48,8 @@ impl Graph {
 
     pub(super) fn with_capacity(nodes: usize) -> Graph {
         Graph {
-            ends: Vec::with_capacity(nodes),
-            targets: Vec::with_capacity(nodes),
+            ends: with_room(nodes),
+            targets: with_room(nodes),
         }
     }
 
@@ -52,8 +59,49 @@ impl Graph {
     /// With 2^32 edges or more.
     pub fn push_node(&mut self, targets: impl IntoIterator<Item = u32>) {
         self.targets.extend(targets);
-        let end = u32::try_from(self.targets.len()).expect("fewer than 2^32 edges");
-        self.ends.push(end);
+        self.end_node(0);
+    }
+
+    /// Adds edges of the next node.
+    pub(super) fn push_edges(&mut self, targets: &[u32]) {
+        reserve(&mut self.targets, targets.len());
+        self.targets.extend_from_slice(targets);
+    }
+
+    /// Adds the next node, whose edges were pushed but for the last `pending`.
+    #[inline]
+    pub(super) fn end_node(&mut self, pending: usize) {
+        let end = self.targets.len() + pending;
+        self.ends
+            .push(u32::try_from(end).expect("fewer than 2^32 edges"));
+    }
+
+    /// Takes out edges that lead to `NONE`.
+    pub(super) fn drop_missing(&mut self) {
+        let Graph { ends, targets } = self;
+        let (mut kept, mut edge) = (0, 0);
+        for end in ends {
+            while edge < *end {
+                let target = targets[edge as usize];
+                edge += 1;
+                if target != NONE {
+                    targets[kept as usize] = target;
+                    kept += 1;
+                }
+            }
+            *end = kept;
+        }
+        targets.truncate(kept as usize);
+    }
+
+    /// Names the nodes anew in all edges; their order stays.
+    pub(super) fn rename(&mut self, names: &[u32]) {
+        for edge in 0..self.targets.len() {
+            if let Some(&soon) = self.targets.get(edge + AHEAD) {
+                fetch(names, soon as usize);
+            }
+            self.targets[edge] = names[self.targets[edge] as usize];
+        }
     }
 
     /// Nodes.
@@ -75,11 +123,32 @@ impl Graph {
     #[inline]
     #[must_use]
     pub fn targets_of(&self, node: u32) -> &[u32] {
-        let node = node as usize;
-        let first = if node == 0 { 0 } else { self.ends[node - 1] };
-        &self.targets[first as usize..self.ends[node] as usize]
+        let edges = self.edges_of(node);
+        &self.targets[edges.start as usize..edges.end as usize]
     }
 
+    /// The numbers of a node's edges.
+    #[inline]
+    pub(super) fn edges_of(&self, node: u32) -> Range<u32> {
+        self.first_edge(node)..self.end_edge(node)
+    }
+
+    /// Fetches what [`Graph::edges_of`] reads.
+    #[inline]
+    pub(super) fn fetch_range(&self, node: u32) {
+        fetch(&self.ends, node as usize);
+    }
+
+    /// Fetches what [`Graph::targets_of`] reads at first.
+    #[inline]
+    pub(super) fn fetch_edges(&self, node: u32) {
+        let first = self.first_edge(node) as usize;
+        if first < self.targets.len() {
+            fetch(&self.targets, first);
+        }
+    }
+
+    #[inline]
     pub(super) fn first_edge(&self, node: u32) -> u32 {
         match node {
             0 => 0,
@@ -87,12 +156,20 @@ impl Graph {
         }
     }
 
+    #[inline]
     pub(super) fn end_edge(&self, node: u32) -> u32 {
         self.ends[node as usize]
     }
 
+    #[inline]
     pub(super) fn target(&self, edge: u32) -> u32 {
         self.targets[edge as usize]
+    }
+
+    /// The end of an edge some places behind this one.
+    #[inline]
+    pub(super) fn target_soon(&self, edge: u32) -> Option<u32> {
+        self.targets.get(edge as usize + AHEAD).copied()
     }
 
     /// Shortest paths from the seeds, by breadth: the first seed that reaches a node as closely as any has it.
@@ -129,7 +206,7 @@ impl Graph {
     /// Immediate dominators, seen from the seeds together.
     #[must_use]
     pub fn dominators(&self, seeds: &[u32]) -> super::dominators::Dominators {
-        super::dominators::dominators(self, seeds)
+        super::dominators::dominators(std::borrow::Cow::Borrowed(self), seeds)
     }
 }
 
@@ -148,8 +225,9 @@ impl Graph {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Paths {
-    parents: Vec<u32>,
-    order: Vec<u32>,
+    /// The node before each; `SEED` where a walk began, `NONE` where nothing leads.
+    pub(super) parents: Vec<u32>,
+    pub(super) order: Vec<u32>,
 }
 
 impl Paths {

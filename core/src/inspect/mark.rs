@@ -116,13 +116,14 @@ impl Heap {
         let mut types = Types::default();
         // New objects, all objects, bytes.
         let mut counts: Vec<(u64, u64, u64)> = Vec::new();
+        let mut marked = mark.objects.reader();
         table.each(|_, header| {
             // SAFETY: a walk shows live objects.
             let (number, bytes) =
                 unsafe { (types.of(header), crate::alloc::page::describe(header).1) };
             counts.resize(types.len(), (0, 0, 0));
             let row = &mut counts[number as usize];
-            row.0 += u64::from(!mark.objects.has(header.addr()));
+            row.0 += u64::from(!marked.has(header.addr()));
             row.1 += 1;
             row.2 += bytes as u64;
         });

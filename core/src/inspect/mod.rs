@@ -4,17 +4,22 @@
 //! |---|---|
 //! | `census`, `referrers` | what is alive, and who refers to whom |
 //! | `table` | dense numbers for live objects: what all side tables are indexed by |
+//! | `arrays`, `bits` | the side tables themselves |
 //! | `place`, `types`, `tree` | fields, types and holder paths in words |
-//! | `walk` | one walk over everything: references explained, paths from the roots |
+//! | `references` | one pass over all objects: edges as numbers, and how much of each count they explain |
+//! | `reach` | from where each object is reached first |
+//! | `walk` | both, with the types and holder paths of all objects |
 //! | `audit`, `survey` | what a walk found: object by object, or in counts |
 //! | `mark`, `holders` | what is new since a moment, and who holds it |
 //! | `graph`, `dominators`, `cycles` | graph algorithms on flat arrays, of use without a heap too |
 //! | `tracemalloc` | where things were allocated |
 //! | `verify`, `corrupt` | verification of every structure, and its own test |
 //!
-//! Read `table` and `walk` first. All are O(objects + edges), use constant stack, and run no user code.
+//! Read `table`, `references` and `reach` first. All are O(objects + edges), use constant stack, and run no user code.
 
+mod arrays;
 pub(crate) mod audit;
+mod bits;
 pub(crate) mod census;
 #[cfg(feature = "testing")]
 pub(crate) mod corrupt;
@@ -24,11 +29,13 @@ pub(crate) mod graph;
 pub(crate) mod holders;
 pub(crate) mod mark;
 pub(crate) mod place;
+mod reach;
+mod references;
 mod referrers;
 pub(crate) mod survey;
 mod table;
 pub mod tracemalloc;
-mod tree;
+pub(crate) mod tree;
 mod types;
 pub(crate) mod verify;
 mod walk;

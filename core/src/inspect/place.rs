@@ -45,6 +45,14 @@ pub(crate) struct Label {
 }
 
 impl Label {
+    /// Whether the labels are equal, quickly; false also for equal field names that stand in two places.
+    #[inline]
+    pub(crate) fn is_same(self, other: Label) -> bool {
+        std::ptr::eq(self.field, other.field)
+            && self.is_element == other.is_element
+            && self.attribute == other.attribute
+    }
+
     /// A few bits that tell most labels apart.
     pub(crate) fn hash_bits(self) -> usize {
         (self.field.as_ptr().addr() >> 2) ^ (usize::from(self.attribute) << 3)

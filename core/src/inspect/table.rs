@@ -12,6 +12,7 @@
 
 use std::ptr::NonNull;
 
+use super::arrays::fetch;
 use crate::alloc::arena::{ARENA_BYTES, PAGE_BYTES, PAGES};
 use crate::alloc::page::{Page, PageKind};
 use crate::gc::header::{Header, Mark};
@@ -29,6 +30,13 @@ struct PageEntry {
     first_word: u32,
     /// Rounded-up reciprocal of the block size: offset times this, shifted, is the block index.
     reciprocal: u32,
+}
+
+/// A block, by its bit in the bitmap.
+#[derive(Clone, Copy)]
+pub(crate) struct Slot {
+    word: u32,
+    bit: u32,
 }
 
 /// The live objects of a heap, numbered in the order of a walk.
@@ -172,19 +180,58 @@ impl ObjectTable {
     /// The number of an object; `None` for one of another heap, or that a walk does not show.
     #[inline]
     pub(crate) fn number_of(&self, header: *const Header) -> Option<u32> {
+        match self.slot_of(header) {
+            Some(slot) => self.number_in(slot),
+            None => self.number_outside(header.addr()),
+        }
+    }
+
+    /// The block that an address lies in; `None` outside of pages with objects. Needs the directory alone.
+    #[inline]
+    fn slot_of(&self, header: *const Header) -> Option<Slot> {
         let address = header.addr();
-        let Some(arena) = self.arena_of(address) else {
-            return self.number_outside(address);
-        };
+        let arena = self.arena_of(address)?;
         let entry = self.directory[arena * PAGES + address / PAGE_BYTES % PAGES];
         if entry.first_word == NO_WORDS {
-            return self.number_outside(address);
+            return None;
         }
-        let block = ((address % PAGE_BYTES) as u64 * u64::from(entry.reciprocal)) >> 32;
-        let word = entry.first_word as usize + block as usize / 64;
-        let bits = self.words[word];
-        let bit = 1_u64 << (block % 64);
-        (bits & bit != 0).then(|| self.ranks[word] + (bits & (bit - 1)).count_ones())
+        let block = (((address % PAGE_BYTES) as u64 * u64::from(entry.reciprocal)) >> 32) as u32;
+        Some(Slot {
+            word: entry.first_word + block / 64,
+            bit: block % 64,
+        })
+    }
+
+    #[inline]
+    fn number_in(&self, slot: Slot) -> Option<u32> {
+        let bits = self.words[slot.word as usize];
+        let bit = 1_u64 << slot.bit;
+        (bits & bit != 0).then(|| self.ranks[slot.word as usize] + (bits & (bit - 1)).count_ones())
+    }
+
+    /// The numbers of many objects, as [`ObjectTable::number_of`] has them: what one needs is fetched while others are
+    /// looked at.
+    pub(crate) fn numbers_of(
+        &self,
+        headers: &[*const Header],
+        slots: &mut Vec<Option<Slot>>,
+        mut visit: impl FnMut(Option<u32>),
+    ) {
+        slots.clear();
+        slots.extend(headers.iter().map(|&header| {
+            let slot = self.slot_of(header);
+            if let Some(slot) = slot {
+                fetch(&self.words, slot.word as usize);
+                fetch(&self.ranks, slot.word as usize);
+            }
+            slot
+        }));
+        for (header, slot) in headers.iter().zip(slots.iter()) {
+            visit(match *slot {
+                Some(slot) => self.number_in(slot),
+                None => self.number_outside(header.addr()),
+            });
+        }
     }
 
     #[cold]
@@ -240,20 +287,22 @@ impl ObjectTable {
 
     /// The bitmap of live objects by page address, and the addresses outside pages: what a [`HeapMark`](super::HeapMark) keeps.
     pub(crate) fn into_bitmap(self) -> Bitmap {
-        let mut pages: Vec<(usize, u32)> = self
+        let mut pages: Vec<MarkedPage> = self
             .pages
             .iter()
-            // SAFETY: as above.
-            .map(|&(page, first_word)| (unsafe { (*page).start.get() }.addr(), first_word))
+            .map(|&(page, first_word)| {
+                // SAFETY: as above.
+                let page = unsafe { &*page };
+                MarkedPage {
+                    start: page.start.get().addr(),
+                    first_word,
+                    block_bytes: page.block_bytes.get(),
+                    carved_bytes: page.carved_bytes.get(),
+                }
+            })
             .collect();
-        pages.sort_unstable();
-        let blocks = self
-            .pages
-            .iter()
-            // SAFETY: as above.
-            .map(|&(page, first_word)| (first_word, unsafe { (*page).block_bytes.get() }));
+        pages.sort_unstable_by_key(|page| page.start);
         Bitmap {
-            block_bytes: blocks.collect(),
             pages,
             words: self.words,
             registered: self.registered.iter().map(|header| header.addr()).collect(),
@@ -261,38 +310,67 @@ impl ObjectTable {
     }
 }
 
+#[derive(Clone, Copy, Debug)]
+struct MarkedPage {
+    start: usize,
+    first_word: u32,
+    block_bytes: u32,
+    /// The words know nothing of blocks that were cut later.
+    carved_bytes: u32,
+}
+
 /// Which addresses held an object at one moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bitmap {
-    /// Page start and first word.
-    pages: Vec<(usize, u32)>,
-    /// First word and block size.
-    block_bytes: Vec<(u32, u32)>,
+    /// Ascending.
+    pages: Vec<MarkedPage>,
     words: Vec<u64>,
     registered: Vec<usize>,
 }
 
 impl Bitmap {
-    /// Whether an object stood at the address.
-    pub(crate) fn has(&self, address: usize) -> bool {
-        self.in_page(address)
-            .unwrap_or_else(|| self.registered.binary_search(&address).is_ok())
+    /// For many questions, about neighbours one after another.
+    pub(crate) fn reader(&self) -> BitmapReader<'_> {
+        BitmapReader {
+            bitmap: self,
+            page: None,
+            asked: usize::MAX,
+        }
     }
 
-    fn in_page(&self, address: usize) -> Option<bool> {
+    fn page_at(&self, start: usize) -> Option<MarkedPage> {
+        let found = self.pages.binary_search_by_key(&start, |page| page.start);
+        found.ok().map(|position| self.pages[position])
+    }
+}
+
+/// Answers questions to a [`Bitmap`], with the page of the last one at hand.
+pub(crate) struct BitmapReader<'a> {
+    bitmap: &'a Bitmap,
+    /// The page that starts at `asked`, if there was one.
+    page: Option<MarkedPage>,
+    asked: usize,
+}
+
+impl BitmapReader<'_> {
+    /// Whether an object stood at the address.
+    #[inline]
+    pub(crate) fn has(&mut self, address: usize) -> bool {
         let start = address & !(PAGE_BYTES - 1);
-        let page = self
-            .pages
-            .binary_search_by_key(&start, |page| page.0)
-            .ok()?;
-        let first_word = self.pages[page].1;
-        let size = self
-            .block_bytes
-            .binary_search_by_key(&first_word, |entry| entry.0)
-            .ok()?;
-        let block = (address - start) / self.block_bytes[size].1 as usize;
-        let word = self.words.get(first_word as usize + block / 64)?;
-        Some((word >> (block % 64)) & 1 == 1)
+        if start != self.asked {
+            self.asked = start;
+            self.page = self.bitmap.page_at(start);
+        }
+        let Some(page) = self.page else {
+            return self.bitmap.registered.binary_search(&address).is_ok();
+        };
+        let offset = address - start;
+        if offset >= page.carved_bytes as usize {
+            return false;
+        }
+        let block = offset / page.block_bytes as usize;
+        let word = self.bitmap.words[page.first_word as usize + block / 64];
+        (word >> (block % 64)) & 1 == 1
     }
 }
 

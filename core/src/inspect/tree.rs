@@ -203,3 +203,24 @@ pub(crate) fn step_text(types: &Types, holder: u32, label: Label, element: &str)
     }
     text
 }
+
+/// A name with its runs of digits replaced by a mark: one that carries a number is another one in each run.
+///
+/// ```
+/// assert_eq!(exuvia_core::without_numbers("user 12 of 7", '#'), "user # of #");
+/// ```
+#[must_use]
+pub fn without_numbers(name: &str, mark: char) -> String {
+    let mut text = String::new();
+    let mut in_number = false;
+    for c in name.chars() {
+        let is_digit = c.is_ascii_digit();
+        if !is_digit {
+            text.push(c);
+        } else if !in_number {
+            text.push(mark);
+        }
+        in_number = is_digit;
+    }
+    text
+}

@@ -243,8 +243,9 @@ impl Ahead {
     }
 }
 
+/// Brings what is about to be read into the cache.
 #[inline]
-pub(crate) fn prefetch(object: NonNull<Header>) {
+pub(crate) fn prefetch<T>(object: NonNull<T>) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a prefetch has no effect that a program can see.
     unsafe {

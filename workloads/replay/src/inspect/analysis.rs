@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use exuvia_core::{Dominators, Graph, Paths};
+use exuvia_core::{Dominators, Graph, Paths, without_numbers};
 use serde::Serialize;
 
 use super::since::Change;
@@ -282,7 +282,7 @@ impl View<'_> {
             (EdgeKind::Hidden, _) => ".(hidden)".to_owned(),
             (EdgeKind::Internal, name) => match position {
                 Position::Exact => format!(".({name})"),
-                Position::Any => format!(".({})", without_numbers(name)),
+                Position::Any => format!(".({})", without_numbers(name, '*')),
             },
             // Entries of a dict are keys, and there may be as many as objects.
             (_, name) if self.types.name(holder) == "dict" => match position {
@@ -291,7 +291,7 @@ impl View<'_> {
             },
             (_, name) => match position {
                 Position::Exact => format!(".{name}"),
-                Position::Any => format!(".{}", without_numbers(name)),
+                Position::Any => format!(".{}", without_numbers(name, '*')),
             },
         }
     }
@@ -331,19 +331,6 @@ impl View<'_> {
             more => format!("{text} and {more} more types"),
         }
     }
-}
-
-/// Names that carry numbers, as the entries of V8's tables do, are one.
-fn without_numbers(name: &str) -> String {
-    let mut text = String::new();
-    for c in name.chars() {
-        match c.is_ascii_digit() {
-            true if text.ends_with('*') => {}
-            true => text.push('*'),
-            false => text.push(c),
-        }
-    }
-    text
 }
 
 /// Whether a path says at which position.
