@@ -74,7 +74,7 @@ const _: () = assert!(size_of::<Option<Gc<u64>>>() == 8);
 pub(crate) unsafe fn retain(header: *const Header) {
     #[cfg(feature = "mutation")]
     // SAFETY: duty 1.
-    if unsafe { super::mutation::loses_increment(header) } {
+    if unsafe { super::mutation::loses(super::mutation::Change::Increment, header) } {
         return;
     }
     // SAFETY: duty 1.
@@ -223,7 +223,7 @@ impl<T: Trace> Drop for Gc<T> {
         let header = self.header();
         #[cfg(feature = "mutation")]
         // SAFETY: invariant *counted*.
-        if unsafe { super::mutation::loses_decrement(header) } {
+        if unsafe { super::mutation::loses(super::mutation::Change::Decrement, header) } {
             return;
         }
         let word = self.header_ref().word.get();
@@ -419,7 +419,7 @@ impl Drop for GcAny {
 pub(crate) unsafe fn release(header: *const Header) {
     #[cfg(feature = "mutation")]
     // SAFETY: duty 1.
-    if unsafe { super::mutation::loses_decrement(header) } {
+    if unsafe { super::mutation::loses(super::mutation::Change::Decrement, header) } {
         return;
     }
     // SAFETY: the duties.

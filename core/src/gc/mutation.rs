@@ -189,41 +189,35 @@ fn run<R>(mode: Mode, body: impl FnOnce() -> R) -> (R, Mode) {
     (result, state.mode)
 }
 
-/// Hook of an increment; whether it is lost. A doubled one is made here once.
+/// Hook of a count change; whether it is lost. A doubled one is made here once.
 ///
 /// # Safety
-/// 1. `header` belongs to a live object.
+/// 1. `header` belongs to a live object, whose count the caller's handle is part of when it is a decrement.
 #[inline]
 #[track_caller]
-pub(crate) unsafe fn loses_increment(header: *const Header) -> bool {
+pub(crate) unsafe fn loses(change: Change, header: *const Header) -> bool {
     // SAFETY: duty 1.
-    match unsafe { meet(Change::Increment, header, Location::caller()) } {
+    match unsafe { meet(change, header, Location::caller()) } {
         Some(Mutation::Lost) => true,
         Some(Mutation::Doubled) => {
-            // SAFETY: duty 1.
-            unsafe { retain_exactly(header) };
+            // SAFETY: duty 1; that a count is to spare is what `Recording::survives` says.
+            unsafe { once_more(change, header) };
             false
         }
         None => false,
     }
 }
 
-/// Hook of a decrement; whether it is lost. A doubled one is made here once.
-///
 /// # Safety
-/// 1. `header` belongs to a live object, whose count the caller's handle is part of.
-#[inline]
-#[track_caller]
-pub(crate) unsafe fn loses_decrement(header: *const Header) -> bool {
-    // SAFETY: duty 1.
-    match unsafe { meet(Change::Decrement, header, Location::caller()) } {
-        Some(Mutation::Lost) => true,
-        Some(Mutation::Doubled) => {
-            // SAFETY: duty 1; that a count is to spare is what `Recording::survives` says.
-            unsafe { release_exactly(header) };
-            false
+/// As [`loses`], with a count to spare for a decrement.
+#[cold]
+unsafe fn once_more(change: Change, header: *const Header) {
+    // SAFETY: the caller's.
+    unsafe {
+        match change {
+            Change::Increment => retain_exactly(header),
+            Change::Decrement => release_exactly(header),
         }
-        None => false,
     }
 }
 

@@ -395,7 +395,12 @@ impl Drop for Value {
         }
         #[cfg(feature = "mutation")]
         // SAFETY: a live object: this value has a count of it.
-        if unsafe { crate::gc::mutation::loses_decrement(self.header().as_ptr()) } {
+        if unsafe {
+            crate::gc::mutation::loses(
+                crate::gc::mutation::Change::Decrement,
+                self.header().as_ptr(),
+            )
+        } {
             return;
         }
         // SAFETY: a live object: this value has a count of it.
