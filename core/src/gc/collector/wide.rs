@@ -41,7 +41,11 @@ pub(crate) fn limit(core: &HeapCore, oldest: i32) -> usize {
     each_page(core, oldest, |page| objects += page.live() as usize);
     let registry = core.registry.borrow();
     let outside: usize = registry[..=slot(oldest)].iter().map(Vec::len).sum();
-    (objects + outside) / SHARE[slot(oldest)]
+    let share = SHARE[slot(oldest)];
+    // A closure is followed by one thread, pages by all.
+    #[cfg(feature = "parallel")]
+    let share = share * parallel::threads_for(core, objects);
+    (objects + outside) / share
 }
 
 fn slot(oldest: i32) -> usize {

@@ -50,10 +50,16 @@ pub(super) fn threads(core: &HeapCore, oldest: i32) -> usize {
     }
     let mut objects = 0;
     wide::each_page(core, oldest, |page| objects += page.live() as usize);
+    threads_for(core, objects)
+}
+
+/// Threads for a wide collection of so many objects.
+pub(super) fn threads_for(core: &HeapCore, objects: usize) -> usize {
     if objects < core.parallel_above.get().unwrap_or(WORTH) {
-        return 1;
+        1
+    } else {
+        core.threads.max(1)
     }
-    core.threads
 }
 
 /// Lets other threads use what belongs to the heap's thread, which waits.
