@@ -1,7 +1,7 @@
 //! What lies beside a run and belongs into its report: the history of its benchmarks, the comparison with peers.
 
-use crate::history::Track;
 use crate::history::trend::Trend;
+use crate::history::{HistoryError, Store, Track};
 use crate::peers::Peers;
 use crate::record::Record;
 use std::collections::BTreeSet;
@@ -11,6 +11,9 @@ const FEWEST_RUNS: usize = 3;
 
 /// The newest runs that are shown.
 const MOST_RUNS: usize = 200;
+
+/// The metric whose trends are shown: it moves with the code and not with the machine's load.
+const METRIC: &str = "instructions/ir";
 
 /// What lies beside a run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +25,21 @@ pub struct Beside {
 }
 
 impl Beside {
+    /// Reads from a history the trends of what `head` measured.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn with_history(
+        self,
+        head: &Record,
+        history: &mut dyn Store,
+    ) -> Result<Self, HistoryError> {
+        let counted = head.measurements.iter().filter(|m| m.metric == METRIC);
+        let mut tracks: Vec<Track> = counted.map(Track::of).collect();
+        history.newest(&mut tracks, MOST_RUNS as i64)?;
+        Ok(self.with_tracks(head, tracks))
+    }
+
     /// Keeps the trends of what `head` measured: of at least three runs, the newest two hundred of them.
     pub fn with_tracks(mut self, head: &Record, tracks: Vec<Track>) -> Self {
         let cases: BTreeSet<String> = head.planned.iter().map(|c| c.case().to_string()).collect();

@@ -1,7 +1,8 @@
 //! `history`: the runs that were kept, trends with their steps, results of other tools.
 
+use exuvia_reports::beside::Beside;
 use exuvia_reports::format::date_time;
-use exuvia_reports::history::{self, Store, Track, import, trend::Trend};
+use exuvia_reports::history::{self, Store, import, trend::Trend};
 use exuvia_reports::record::Record;
 use serde_json::json;
 
@@ -33,15 +34,13 @@ pub(crate) fn keep(place: &Place, record: &Record) {
     }
 }
 
-/// The metric whose trends stand in the report: it moves with the code and not with the machine's load.
-const IN_REPORT: &str = "instructions/ir";
-
-/// What the report draws trends of; nothing where no history is kept or it cannot be read.
-pub(crate) fn tracks(place: &Place) -> Vec<Track> {
-    let read = open(place, None).and_then(|mut store| Ok(store.tracks("%", IN_REPORT)?));
+/// Adds the trends of what `head` measured; none where no history is kept or it cannot be read.
+pub(crate) fn with_trends(place: &Place, head: &Record, beside: Beside) -> Beside {
+    let read = open(place, None)
+        .and_then(|mut store| Ok(beside.clone().with_history(head, &mut *store)?));
     read.unwrap_or_else(|error| {
         eprintln!("exuvia: no trends in this report: {error:#}");
-        Vec::new()
+        beside
     })
 }
 

@@ -445,7 +445,7 @@ fn beside(place: &Place, out: &Path, head: &Record) -> Beside {
         ..Beside::default()
     };
     #[cfg(feature = "history")]
-    let beside = beside.with_tracks(head, super::history::tracks(place));
+    let beside = super::history::with_trends(place, head, beside);
     #[cfg(not(feature = "history"))]
     let _ = head;
     beside

@@ -2,6 +2,7 @@
 
 use super::store::{HistoryError, MIGRATIONS, Point, Run, Store, Track, grouped, sql};
 use postgres::{Client, NoTls, Row};
+use std::collections::HashMap;
 
 /// Taken while migrating and appending, so that two processes do not migrate at once.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(4072316817)";
@@ -118,7 +119,10 @@ impl Store for Postgres {
             for point in &track.points {
                 let [low, high] = point.interval.map_or([None, None], |ends| ends.map(Some));
                 change
-                    .execute(&add, &[&id, &run.id, &point.value, &low, &high])
+                    .execute(
+                        &add,
+                        &[&id, &run.id, &point.created, &point.value, &low, &high],
+                    )
                     .map_err(&refused)?;
             }
         }
@@ -141,6 +145,28 @@ impl Store for Postgres {
             .map_err(refusal(&self.place))?;
         Ok(grouped(rows.iter().map(track)))
     }
+
+    fn newest(&mut self, tracks: &mut [Track], limit: i64) -> Result<(), HistoryError> {
+        // one question for all of them: a server may be far away
+        let places: HashMap<i64, usize> = (0..).zip(&*tracks).map(|(at, t)| (t.id(), at)).collect();
+        let ids: Vec<i64> = places.keys().copied().collect();
+        let query = format!(
+            "SELECT newest.*, wanted.id FROM UNNEST($1::BIGINT[]) AS wanted (id) CROSS JOIN LATERAL ({}) AS newest",
+            sql::NEWEST.replace("$1", "wanted.id")
+        );
+        let rows = self
+            .client
+            .query(&query, &[&ids, &limit])
+            .map_err(refusal(&self.place))?;
+        tracks.iter_mut().for_each(|track| track.points.clear());
+        for row in &rows {
+            tracks[places[&row.get::<_, i64>(5)]]
+                .points
+                .push(point(row, 0));
+        }
+        tracks.iter_mut().for_each(|track| track.points.reverse());
+        Ok(())
+    }
 }
 
 fn run(row: &Row) -> Run {
@@ -158,18 +184,23 @@ fn run(row: &Row) -> Run {
 }
 
 fn track(row: &Row) -> Track {
-    let (low, high): (Option<f64>, Option<f64>) = (row.get(7), row.get(8));
     Track {
         benchmark: row.get(0),
         metric: row.get(1),
         unit: row.get(2),
         better: row.get(3),
-        points: vec![Point {
-            created: row.get(4),
-            commit: row.get(5),
-            value: row.get(6),
-            interval: low.zip(high).map(|(low, high)| [low, high]),
-        }],
+        points: vec![point(row, 4)],
+    }
+}
+
+/// The five columns of a point, the first of them at `at`.
+fn point(row: &Row, at: usize) -> Point {
+    let (low, high): (Option<f64>, Option<f64>) = (row.get(at + 3), row.get(at + 4));
+    Point {
+        created: row.get(at),
+        commit: row.get(at + 1),
+        value: row.get(at + 2),
+        interval: low.zip(high).map(|(low, high)| [low, high]),
     }
 }
 

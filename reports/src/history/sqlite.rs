@@ -105,7 +105,7 @@ impl Store for Sqlite {
                     .map_err(&refused)?;
                 for point in &track.points {
                     let [low, high] = point.interval.map_or([None, None], |ends| ends.map(Some));
-                    add.execute(params![id, run.id, point.value, low, high])
+                    add.execute(params![id, run.id, point.created, point.value, low, high])
                         .map_err(&refused)?;
                 }
             }
@@ -130,6 +130,19 @@ impl Store for Sqlite {
         let rows: Vec<Track> = rows.collect::<Result<_, _>>().map_err(&refused)?;
         Ok(grouped(rows.into_iter()))
     }
+
+    fn newest(&mut self, tracks: &mut [Track], limit: i64) -> Result<(), HistoryError> {
+        let refused = refusal(&self.place);
+        let mut query = self.connection.prepare(sql::NEWEST).map_err(&refused)?;
+        for track in tracks {
+            let rows = query
+                .query_map([track.id(), limit], |row| point(row, 0))
+                .map_err(&refused)?;
+            track.points = rows.collect::<Result<_, _>>().map_err(&refused)?;
+            track.points.reverse();
+        }
+        Ok(())
+    }
 }
 
 fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
@@ -147,17 +160,22 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
 }
 
 fn track(row: &Row<'_>) -> rusqlite::Result<Track> {
-    let (low, high): (Option<f64>, Option<f64>) = (row.get(7)?, row.get(8)?);
     Ok(Track {
         benchmark: row.get(0)?,
         metric: row.get(1)?,
         unit: row.get(2)?,
         better: row.get(3)?,
-        points: vec![Point {
-            created: row.get(4)?,
-            commit: row.get(5)?,
-            value: row.get(6)?,
-            interval: low.zip(high).map(|(low, high)| [low, high]),
-        }],
+        points: vec![point(row, 4)?],
+    })
+}
+
+/// The five columns of a point, the first of them at `at`.
+fn point(row: &Row<'_>, at: usize) -> rusqlite::Result<Point> {
+    let (low, high): (Option<f64>, Option<f64>) = (row.get(at + 3)?, row.get(at + 4)?);
+    Ok(Point {
+        created: row.get(at)?,
+        commit: row.get(at + 1)?,
+        value: row.get(at + 2)?,
+        interval: low.zip(high).map(|(low, high)| [low, high]),
     })
 }

@@ -1,6 +1,6 @@
 //! What a history holds and what is asked of it. The SQL is the same text for both databases.
 
-use crate::record::{Better, Record};
+use crate::record::{Better, Measurement, Record};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -36,7 +36,8 @@ pub enum HistoryError {
     not(any(feature = "history", feature = "postgres")),
     expect(dead_code, reason = "no database")
 )]
-pub(super) const MIGRATIONS: [&str; 1] = ["
+pub(super) const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE exuvia_runs (
         id BIGINT PRIMARY KEY, created BIGINT NOT NULL, commit_id TEXT, dirty BIGINT NOT NULL, depth TEXT NOT NULL,
         selection TEXT, machine TEXT NOT NULL, toolchain TEXT NOT NULL, points BIGINT NOT NULL
@@ -50,7 +51,14 @@ pub(super) const MIGRATIONS: [&str; 1] = ["
         metric BIGINT NOT NULL REFERENCES exuvia_metrics (id), run BIGINT NOT NULL REFERENCES exuvia_runs (id),
         value DOUBLE PRECISION NOT NULL, low DOUBLE PRECISION, high DOUBLE PRECISION, PRIMARY KEY (metric, run)
     );
-"];
+",
+    // the newest points of a metric are read without looking at the others
+    "
+    ALTER TABLE exuvia_points ADD COLUMN created BIGINT NOT NULL DEFAULT 0;
+    UPDATE exuvia_points SET created = (SELECT r.created FROM exuvia_runs r WHERE r.id = exuvia_points.run);
+    CREATE INDEX exuvia_points_newest ON exuvia_points (metric, created, run);
+",
+];
 
 #[cfg_attr(
     not(any(feature = "history", feature = "postgres")),
@@ -67,13 +75,16 @@ pub(super) mod sql {
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     pub(in super::super) const ADD_METRIC: &str = "INSERT INTO exuvia_metrics (id, benchmark, metric, unit, better) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (id) DO NOTHING";
-    pub(in super::super) const ADD_POINT: &str =
-        "INSERT INTO exuvia_points (metric, run, value, low, high) VALUES ($1, $2, $3, $4, $5)";
+    pub(in super::super) const ADD_POINT: &str = "INSERT INTO exuvia_points (metric, run, created, value, low, high) VALUES ($1, $2, $3, $4, $5, $6)";
     pub(in super::super) const RUNS: &str = "SELECT id, created, commit_id, dirty, depth, selection, machine, toolchain, points FROM exuvia_runs \
          ORDER BY created DESC, id LIMIT $1";
     pub(in super::super) const TRACKS: &str = "SELECT m.benchmark, m.metric, m.unit, m.better, r.created, r.commit_id, p.value, p.low, p.high \
          FROM exuvia_metrics m JOIN exuvia_points p ON p.metric = m.id JOIN exuvia_runs r ON r.id = p.run \
          WHERE m.benchmark LIKE $1 AND m.metric LIKE $2 ORDER BY m.benchmark, m.metric, r.created, r.id";
+    /// The newest points of one metric, read backwards along an index.
+    pub(in super::super) const NEWEST: &str = "SELECT p.created, r.commit_id, p.value, p.low, p.high \
+         FROM exuvia_points p JOIN exuvia_runs r ON r.id = p.run \
+         WHERE p.metric = $1 ORDER BY p.created DESC, p.run DESC LIMIT $2";
 }
 
 /// A run, without its numbers.
@@ -128,6 +139,22 @@ pub struct Track {
 }
 
 impl Track {
+    /// The track that a measurement belongs to, without a point.
+    pub fn of(row: &Measurement) -> Self {
+        Self {
+            benchmark: row.case().to_string(),
+            metric: row.metric.clone(),
+            unit: row.unit.clone(),
+            better: match row.better {
+                Better::Less => "less",
+                Better::More => "more",
+                Better::None => "none",
+            }
+            .to_owned(),
+            points: Vec::new(),
+        }
+    }
+
     #[cfg_attr(
         not(any(feature = "history", feature = "postgres")),
         expect(dead_code, reason = "no database")
@@ -159,6 +186,13 @@ pub trait Store {
     /// # Errors
     /// When the database refuses.
     fn tracks(&mut self, benchmark: &str, metric: &str) -> Result<Vec<Track>, HistoryError>;
+
+    /// Gives each of these tracks its newest points, at most `limit`. The time grows with what is returned and not
+    /// with what is kept.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    fn newest(&mut self, tracks: &mut [Track], limit: i64) -> Result<(), HistoryError>;
 }
 
 /// The rows of `sql::TRACKS` by metric; they come in order.
@@ -193,21 +227,13 @@ pub(super) fn of_record(record: &Record) -> (Run, Vec<Track>) {
         .filter_map(|row| Some((row, row.measured()?)));
     let tracks: Vec<Track> = measured
         .map(|(row, value)| Track {
-            benchmark: row.case().to_string(),
-            metric: row.metric.clone(),
-            unit: row.unit.clone(),
-            better: match row.better {
-                Better::Less => "less",
-                Better::More => "more",
-                Better::None => "none",
-            }
-            .to_owned(),
             points: vec![Point {
                 created,
                 commit: environment.commit.clone(),
                 value,
                 interval: row.low.zip(row.high).map(|(low, high)| [low, high]),
             }],
+            ..Track::of(row)
         })
         .collect();
     let identity = format!(
