@@ -90,6 +90,7 @@ impl Fixture {
             tags: Vec::new(),
             variants: variants.iter().map(|v| (*v).to_owned()).collect(),
             params: BTreeMap::from([("n".to_owned(), n.to_vec())]),
+            ..WorkloadInfo::default()
         });
         self
     }

@@ -92,6 +92,7 @@ fn record() -> impl Strategy<Value = Record> {
                     tags: vec![name.clone()],
                     variants: vec![],
                     params: BTreeMap::from([(name.clone(), vec![number])]),
+                    blind: Vec::new(),
                 }],
                 measurements,
                 series: vec![Series {

@@ -1,6 +1,6 @@
 //! Which case is measured by which instrument.
 
-use exuvia_reports::record::{Depth, PlannedCase, WorkloadInfo};
+use exuvia_reports::record::{BlindSpot, Depth, PlannedCase, WorkloadInfo};
 
 use super::filter::Filter;
 use crate::exec::Instrument;
@@ -104,6 +104,14 @@ pub(crate) fn workload_infos(suite: &Suite) -> Vec<WorkloadInfo> {
         tags: workload.tag_list().to_vec(),
         variants: workload.variants().map(str::to_owned).collect(),
         params: workload.params().iter().cloned().collect(),
+        blind: workload
+            .blind_spots()
+            .map(|(variant, instrument, reason)| BlindSpot {
+                variant: variant.to_owned(),
+                instrument: instrument.to_owned(),
+                reason: reason.to_owned(),
+            })
+            .collect(),
     };
     suite.workloads().iter().map(info).collect()
 }
@@ -160,6 +168,11 @@ fn instruments_of(workload: &Workload, case: &CaseId, selection: &Selection) -> 
         counted || full_point(workload, selection.depth).is_some_and(|point| point == case.params);
     let leaks = case.params == workload.leak_point();
     let rss = rss_point(workload).is_some_and(|point| point == case.params);
+    let blind = |instrument: Instrument| {
+        workload
+            .blind_spots()
+            .any(|(variant, word, _)| variant == case.variant && word == instrument.row())
+    };
     let wanted = |instrument: Instrument| {
         selection.instruments.is_empty()
             || selection
@@ -176,7 +189,7 @@ fn instruments_of(workload: &Workload, case: &CaseId, selection: &Selection) -> 
         (Instrument::Rss, rss),
     ]
     .into_iter()
-    .filter(|(instrument, planned)| *planned && wanted(*instrument))
+    .filter(|(instrument, planned)| *planned && wanted(*instrument) && !blind(*instrument))
     .map(|(instrument, _)| instrument)
     .collect()
 }
@@ -256,6 +269,27 @@ mod tests {
             instruments_at_9(Depth::Full),
             Some(vec![Instrument::Time, Instrument::Footprint])
         );
+    }
+
+    #[test]
+    fn an_instrument_that_is_blind_for_a_variant_is_not_planned_for_it() {
+        let mut suite = Suite::new();
+        suite.workload("a/b", |w| {
+            w.variant("x", |_, _| (), |()| 0);
+            w.variant("y", |_, _| (), |()| 0);
+            w.blind("y", "heap", "it asks the kernel");
+        });
+        let selection = Selection {
+            depth: Depth::Quick,
+            instruments: vec!["heap".to_owned()],
+            filter: Filter::default(),
+            shard: None,
+            timeout: None,
+        };
+        let plan = Plan::new(&suite, &selection);
+        let cases: Vec<_> = plan.jobs.iter().map(|(case, _)| &case.variant).collect();
+        assert_eq!(cases, ["x"]);
+        assert_eq!(workload_infos(&suite)[0].blind[0].variant, "y");
     }
 
     #[test]

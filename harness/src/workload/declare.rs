@@ -41,6 +41,14 @@ pub struct Workload {
     pub(super) variants: Vec<Variant>,
     metrics: Vec<Metric>,
     rss: bool,
+    blind: Vec<Blind>,
+}
+
+/// An instrument that does not see what a variant does.
+struct Blind {
+    variant: String,
+    instrument: String,
+    reason: String,
 }
 
 pub(super) struct Variant {
@@ -68,6 +76,7 @@ impl Workload {
             variants: Vec::new(),
             metrics: Vec::new(),
             rss: false,
+            blind: Vec::new(),
         }
     }
 
@@ -200,6 +209,17 @@ impl Workload {
         self
     }
 
+    /// Leaves an instrument (`time`, `instructions`, `heap`, `leaks` or `rss`) out for a variant that it cannot see
+    /// truly: no number is better than a wrong one. The reason stands where the number would.
+    pub fn blind(&mut self, variant: &str, instrument: &str, reason: &str) -> &mut Self {
+        self.blind.push(Blind {
+            variant: variant.to_owned(),
+            instrument: instrument.to_owned(),
+            reason: reason.to_owned(),
+        });
+        self
+    }
+
     /// Samples resident memory before, at the peak of and after one run.
     pub fn rss(&mut self) -> &mut Self {
         self.rss = true;
@@ -249,6 +269,13 @@ impl Workload {
     /// Names of the variants in the order of declaration.
     pub fn variants(&self) -> impl Iterator<Item = &str> {
         self.variants.iter().map(|variant| variant.name.as_str())
+    }
+
+    /// What is left out: variant, instrument and reason.
+    pub fn blind_spots(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.blind
+            .iter()
+            .map(|b| (b.variant.as_str(), b.instrument.as_str(), b.reason.as_str()))
     }
 
     /// Whether resident memory is sampled.
@@ -397,6 +424,10 @@ impl Workload {
         problems.extend(unknown.map(|(name, _)| {
             format!("count_at, leak_at or full_at names `{name}`, which is not a parameter")
         }));
+        let blind = self.blind.iter();
+        let unknown = blind.filter(|b| !self.variants().any(|name| name == b.variant));
+        problems
+            .extend(unknown.map(|b| format!("blind names `{}`, which is no variant", b.variant)));
         problems
             .into_iter()
             .map(|problem| self.error(problem))

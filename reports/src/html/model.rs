@@ -98,6 +98,14 @@ impl<'a> Model<'a> {
 }
 
 impl<'a> Workload<'a> {
+    /// Why an instrument was left out for a variant on purpose.
+    pub(super) fn blind(&self, variant: &str, instrument: &str) -> Option<&'a str> {
+        let spots = self.info.map(|info| info.blind.as_slice());
+        let spots = spots.unwrap_or_default().iter();
+        let mut own = spots.filter(|b| b.variant == variant && b.instrument == instrument);
+        own.next().map(|b| b.reason.as_str())
+    }
+
     /// The part before the slash, by which workloads are grouped.
     pub(super) fn group(&self) -> &'a str {
         self.id.split('/').next().unwrap_or(self.id)

@@ -27,8 +27,8 @@ pub use environment::{Difference, Environment};
 pub use measurement::{Better, Measurement, Status};
 pub use merge::{MergeError, merge};
 pub use parts::{
-    CensusRow, LeakFinding, LeakVerdict, PairedTimes, PlannedCase, SelfTest, SelfTestMetric,
-    Series, Shard, WorkloadInfo,
+    BlindSpot, CensusRow, LeakFinding, LeakVerdict, PairedTimes, PlannedCase, SelfTest,
+    SelfTestMetric, Series, Shard, WorkloadInfo,
 };
 pub use store::RecordError;
 pub(crate) use store::{parse_error, to_pretty_json, write_atomically};

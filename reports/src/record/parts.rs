@@ -44,6 +44,20 @@ pub struct WorkloadInfo {
     /// Values of each parameter.
     #[serde(default)]
     pub params: BTreeMap<String, Vec<u64>>,
+    /// What is not measured on purpose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blind: Vec<BlindSpot>,
+}
+
+/// An instrument that cannot see truly what a variant does, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BlindSpot {
+    /// The variant.
+    pub variant: String,
+    /// The instrument.
+    pub instrument: String,
+    /// Why there is no number.
+    pub reason: String,
 }
 
 /// A curve of one case: `[x, y]` points in ascending x.
