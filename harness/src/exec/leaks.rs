@@ -7,7 +7,7 @@ use exuvia_reports::record::{Better, LeakFinding, LeakVerdict, Measurement, Seri
 
 use super::ChildReport;
 use super::session::Session;
-use crate::leak::{self, LeakCheck, LeakClass, LeakReport, MeasuredSeries, Verdict};
+use crate::leak::{self, LeakCheck, LeakClass, LeakReport, MeasuredSeries, PLAIN_OFFSET, Verdict};
 use crate::workload::Started;
 
 /// A constant rate over fewer runs than this convicts nobody: a cache may still be filling.
@@ -138,21 +138,29 @@ fn is_shown(measured: &MeasuredSeries, found: &LeakReport) -> bool {
 }
 
 fn curve(session: &Session<'_>, measured: &MeasuredSeries) -> Series {
+    // what plain code leaves behind is counted from an offset
+    let is_plain = session.probe().is_none();
+    let (name, unit, offset) = match measured.series {
+        leak::Series::Objects if is_plain => ("blocks_left".to_owned(), "blocks", PLAIN_OFFSET),
+        leak::Series::Bytes if is_plain => ("bytes_left".to_owned(), "B", PLAIN_OFFSET),
+        leak::Series::Bytes => (measured.series.to_string(), "B", 0),
+        _ => (measured.series.to_string(), "objects", 0),
+    };
+    let note = if is_plain {
+        "what the iterations left behind; the warm-up is left out"
+    } else {
+        "counted after a full collection; the warm-up is left out"
+    };
     Series {
-        name: measured.series.to_string(),
-        unit: if measured.series == leak::Series::Bytes {
-            "B"
-        } else {
-            "objects"
-        }
-        .to_owned(),
+        name,
+        unit: unit.to_owned(),
         x_unit: "iterations".to_owned(),
         points: measured
             .points
             .iter()
-            .map(|(x, y)| [*x as f64, *y as f64])
+            .map(|(x, y)| [*x as f64, (y.cast_signed() - offset) as f64])
             .collect(),
-        note: Some("counted after a full collection; the warm-up is left out".to_owned()),
+        note: Some(note.to_owned()),
         ..session.series()
     }
 }

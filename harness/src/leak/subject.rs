@@ -231,7 +231,7 @@ impl<F: FnMut()> Plain<F> {
 }
 
 /// Keeps counts of what iterations left behind above zero, also when they free more than they allocate.
-const PLAIN_OFFSET: i64 = 1 << 40;
+pub(crate) const PLAIN_OFFSET: i64 = 1 << 40;
 
 impl<F: FnMut()> Subject for Plain<F> {
     fn iterate(&mut self) {
