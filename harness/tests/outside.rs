@@ -223,6 +223,110 @@ fn a_filter_that_matches_nothing_is_a_usage_error() {
     }
 }
 
+/// Starts a run of everything and returns once it has begun to write into `out`.
+fn begun(example: &std::path::Path, folder: &std::path::Path) -> std::process::Child {
+    let mut command = Command::new(example);
+    command
+        .args(["run", "--quick", "--out", "out"])
+        .current_dir(folder)
+        .env("EXUVIA_CALLER_DIR", folder)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    let mut running = command.spawn().expect("starts");
+    for _ in 0..500 {
+        if folder.join("out/.unfinished").is_file() {
+            return running;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let _ = running.kill();
+    panic!("the run did not begin");
+}
+
+#[test]
+fn a_killed_run_leaves_nothing_half_written_and_the_next_one_says_so_and_goes_on() {
+    let (example, folder) = (executable("exuvia"), folder());
+    let heap = ["open_close", "--instrument", "heap"];
+    let (_, before) = run(example, &folder, "out", &heap);
+
+    let mut killed = begun(example, folder.path());
+    let second = call(
+        example,
+        folder.path(),
+        &["run", "--quick", "--out", "out", "open_close"],
+    );
+    killed.kill().expect("killed");
+    killed.wait().expect("gone");
+    assert_eq!(code(&second), 3, "two runs do not mix: {}", text(&second));
+    assert!(
+        text(&second).contains("another run is writing"),
+        "{}",
+        text(&second)
+    );
+
+    let left = Record::load(&folder.path().join("out/run.json")).expect("the earlier record");
+    assert_eq!(left.measurements, before.measurements);
+    for command in ["gate", "report"] {
+        let output = call(example, folder.path(), &[command, "out/run.json"]);
+        assert_eq!(code(&output), 3, "{command}: {}", text(&output));
+        assert!(text(&output).contains("has not finished"), "{command}");
+    }
+
+    let (output, again) = run(example, &folder, "out", &heap);
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert!(
+        text(&output).contains("ended before it had finished"),
+        "{}",
+        text(&output)
+    );
+    let rows = |record: &Record| record.measurements.len();
+    assert_eq!(rows(&again), rows(&before));
+    let gate = call(example, folder.path(), &["gate", "out/run.json"]);
+    assert_eq!(code(&gate), 0, "{}", text(&gate));
+}
+
+#[test]
+fn an_empty_baseline_or_a_renamed_workload_does_not_pass() {
+    let (example, folder) = (executable("exuvia"), folder());
+    let heap = ["open_close", "--instrument", "heap"];
+    let (_, record) = run(example, &folder, "out", &heap);
+    let judge = |base: &Record| {
+        base.save(&folder.path().join("base.json")).expect("saved");
+        call(
+            example,
+            folder.path(),
+            &["gate", "out/run.json", "--baseline", "base.json"],
+        )
+    };
+    let empty = Record {
+        depth: record.depth,
+        environment: record.environment.clone(),
+        ..Record::default()
+    };
+    assert_eq!(code(&judge(&empty)), 3);
+
+    let mut renamed = record.clone();
+    let old = "my_crate/old_name".to_owned();
+    renamed.selection = None;
+    renamed.workloads.clear();
+    for row in &mut renamed.measurements {
+        row.workload.clone_from(&old);
+    }
+    for case in &mut renamed.planned {
+        case.workload.clone_from(&old);
+    }
+    let gate = judge(&renamed);
+    assert_eq!(code(&gate), 3, "{}", text(&gate));
+
+    std::fs::write(folder.path().join("base.json"), "").expect("written");
+    let gate = call(
+        example,
+        folder.path(),
+        &["gate", "out/run.json", "--baseline", "base.json"],
+    );
+    assert_eq!(code(&gate), 2, "{}", text(&gate));
+}
+
 #[test]
 fn a_stale_summary_is_not_read() {
     let (example, folder) = (executable("exuvia"), folder());
