@@ -48,9 +48,6 @@ jobs:
 ";
 
 const MANIFEST: &str = r#"
-[dev-dependencies]
-exuvia-harness = { version = "0.1", features = ["full"] }
-
 [[bench]]
 name = "exuvia"
 harness = false
@@ -80,8 +77,37 @@ pub(crate) fn init(place: &Place, args: &InitArgs) -> anyhow::Result<Status> {
         let written = write_new(&folder.join(name), text)?;
         println!("{} {name}", if written { "wrote" } else { "kept " });
     }
-    println!("\nadd to Cargo.toml:\n{MANIFEST}");
+    let source = source(&folder);
+    println!(
+        "\nadd to Cargo.toml:\n\n[dev-dependencies]\nexuvia-harness = {{ {source}, features = [\"full\"] }}\n{MANIFEST}"
+    );
+    println!("then: cargo exuvia run --quick");
     Ok(Status::Pass)
+}
+
+/// Where cargo finds the harness: in the checkout that this program was built from, else in a registry.
+fn source(folder: &Path) -> String {
+    let harness = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let checkout = harness.join("Cargo.toml").is_file();
+    let path = || relative(&folder.canonicalize().ok()?, &harness.canonicalize().ok()?);
+    match checkout.then(path).flatten() {
+        Some(path) => format!("path = \"{path}\""),
+        None => "version = \"0.1\"".to_owned(),
+    }
+}
+
+/// The way from one absolute folder to another.
+fn relative(from: &Path, to: &Path) -> Option<String> {
+    let shared = from
+        .components()
+        .zip(to.components())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let up = from.components().skip(shared).map(|_| "..");
+    let down = to.components().skip(shared);
+    let down = down.map(|part| part.as_os_str().to_str());
+    let way: Option<Vec<&str>> = up.map(Some).chain(down).collect();
+    way.map(|way| way.join("/"))
 }
 
 /// Whether the file was written: an existing one is not touched.
@@ -97,5 +123,20 @@ fn write_new(file: &Path, text: &str) -> anyhow::Result<bool> {
             .with_context(|| format!("cannot write {}", file.display())),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error).with_context(|| format!("cannot write {}", file.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_to_the_harness_is_relative() {
+        let way = |from, to| relative(Path::new(from), Path::new(to));
+        assert_eq!(
+            way("/a/my", "/a/exuvia/harness").as_deref(),
+            Some("../exuvia/harness")
+        );
+        assert_eq!(way("/a/b/c", "/a").as_deref(), Some("../.."));
     }
 }
