@@ -5,9 +5,9 @@ use super::bars::plus_minus;
 use super::canvas::{Canvas, Frame, Plane, WIDTH};
 use super::error::ChartError;
 use super::scale::Scale;
-use super::show;
 use super::theme::Paint;
 use super::{Caption, Chart, DataTable};
+use super::{round, show};
 
 const HEIGHT: f64 = 236.0;
 const TOP: f64 = 26.0;
@@ -84,7 +84,7 @@ impl Curves {
         if xs.len() > 5 {
             return scale.ticks();
         }
-        xs.into_iter().map(|x| (x, show(x, ""))).collect()
+        xs.into_iter().map(|x| (x, round(x, ""))).collect()
     }
 }
 
@@ -195,7 +195,7 @@ pub(crate) fn axis_name(name: &str, scale: &Scale) -> String {
     if scale.is_log() {
         format!("{name} (log)")
     } else if scale.low() > 0.0 && !name.is_empty() {
-        format!("{name} (axis from {})", show(scale.low(), scale.unit()))
+        format!("{name} (axis from {})", round(scale.low(), scale.unit()))
     } else {
         name.to_owned()
     }

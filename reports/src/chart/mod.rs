@@ -49,6 +49,21 @@ fn show(value: f64, unit: &str) -> String {
     format::bare(value, unit).replace(' ', "\u{a0}")
 }
 
+/// A round value at an axis: as [`show`], without trailing zeros.
+fn round(value: f64, unit: &str) -> String {
+    let text = show(value, unit);
+    let (number, rest) = text
+        .split_once('\u{a0}')
+        .map_or((text.as_str(), String::new()), |(number, unit)| {
+            (number, format!("\u{a0}{unit}"))
+        });
+    let number = match number.contains('.') {
+        true => number.trim_end_matches('0').trim_end_matches('.'),
+        false => number,
+    };
+    format!("{number}{rest}")
+}
+
 /// The words above a chart.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Caption {

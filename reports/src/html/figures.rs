@@ -5,6 +5,7 @@ use std::cell::Cell;
 
 use maud::{Markup, PreEscaped, html};
 
+use super::words;
 use crate::chart::{self, Chart, DataTable, Delta};
 
 /// Hands out ids and collects the tables of the charts of one panel.
@@ -41,7 +42,7 @@ impl Figures {
         html! {
             figure {
                 figcaption {
-                    span .finding { bdi { (chart.caption().title) } }
+                    span .finding { bdi { (words::powers(&chart.caption().title)) } }
                     span .detail { (chart.caption().detail) }
                 }
                 @match chart::figure(chart, &self.next_id()) {
@@ -65,7 +66,7 @@ fn values(title: &str, table: &DataTable) -> Markup {
     html! {
         div .scroll tabindex="0" role="group" aria-label=(title) {
             table .plain {
-                caption { bdi { (title) } }
+                caption { bdi { (words::powers(title)) } }
                 thead { tr { @for name in &table.columns { th scope="col" { (name) } } } }
                 tbody {
                     @for row in &table.rows {

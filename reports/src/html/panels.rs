@@ -15,9 +15,6 @@ type Params = BTreeMap<String, u64>;
 /// Two values closer than this are called equal in a caption.
 const SAME: f64 = 1.005;
 
-/// Metrics of the collector's phases begin like this.
-const PHASE: &str = "instructions/ir.";
-
 /// A measure that grows with a smaller power of the size hardly depends on it.
 const NEARLY_FLAT: f64 = 0.05;
 
@@ -148,12 +145,8 @@ fn bars(
     let bars: Vec<Bar> = variants
         .iter()
         .map(|v| {
-            bar(
-                model,
-                cases.iter().find(|c| c.key.variant == *v).copied(),
-                v,
-                metric,
-            )
+            let case = cases.iter().find(|c| c.key.variant == *v).copied();
+            bar(model, workload, case, v, metric)
         })
         .collect();
     if bars.iter().all(|b| b.value.is_err()) {
@@ -169,12 +162,21 @@ fn bars(
     })
 }
 
-fn bar(model: &Model<'_>, case: Option<&Case<'_>>, variant: &str, metric: &str) -> Bar {
+fn bar(
+    model: &Model<'_>,
+    workload: &Workload<'_>,
+    case: Option<&Case<'_>>,
+    variant: &str,
+    metric: &str,
+) -> Bar {
+    let instrument = metric.split('/').next().unwrap_or_default();
     let m = case.and_then(|c| c.head.get(metric).copied());
     let base = case.and_then(|c| c.base.get(metric)?.measured());
     let value = match m.and_then(Measurement::measured) {
         Some(value) => Ok(value),
-        None => Err(reason(m)),
+        None => Err(workload
+            .blind(variant, instrument)
+            .map_or_else(|| reason(m), str::to_owned)),
     };
     Bar {
         name: variant.to_owned(),
@@ -275,7 +277,10 @@ fn collector(model: &Model<'_>, workload: &Workload<'_>) -> Option<Bars> {
     let params = widest(workload, "instructions/ir")?;
     let spent = |case: &Case<'_>| -> Option<(f64, f64)> {
         let all = case.head.get("instructions/ir")?.measured()?;
-        let phases = case.head.iter().filter(|(name, _)| name.starts_with(PHASE));
+        let phases = case
+            .head
+            .iter()
+            .filter(|(name, _)| name.starts_with(words::PHASE));
         let sum = phases.filter_map(|(_, m)| m.measured()).sum();
         Some((sum, sum / all))
     };
@@ -521,7 +526,14 @@ fn growth(metric: &str, axis: &str, curves: &[Curve]) -> String {
     };
     let low = factors.iter().map(|f| f.1).fold(f64::INFINITY, f64::min);
     let high = factors.iter().map(|f| f.1).fold(0.0, f64::max);
-    let exponent = |factor: f64| format!("{:.2}", factor.ln() / wide.ln());
+    let exponent = |factor: f64| {
+        let text = format!("{:.2}", factor.ln() / wide.ln());
+        match text.strip_prefix('-') {
+            Some("0.00") => "0.00".to_owned(),
+            Some(digits) => format!("{}{digits}", format::MINUS),
+            None => text,
+        }
+    };
     let power = match (exponent(low), exponent(high)) {
         (low, high) if low == high => format!("{axis}^{high}"),
         (low, high) => format!("{axis}^{low} to {axis}^{high}"),

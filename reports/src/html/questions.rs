@@ -55,6 +55,9 @@ fn in_short(model: &Model<'_>) -> Markup {
                         tr role="row" {
                             th scope="row" role="rowheader" {
                                 a href={ "#ask-" (workload.anchor) } { bdi { (question(workload)) } }
+                                @if answers.iter().filter(|(other, _)| question(other) == question(workload)).count() > 1 {
+                                    span .sub { bdi { (workload.id) } }
+                                }
                             }
                             td role="cell" { (answer(memory.as_ref(), true)) }
                             td role="cell" { (answer(instructions.as_ref(), false)) }

@@ -17,7 +17,7 @@ pub(super) fn render(model: &Model<'_>, figures: &Figures) -> Markup {
     let entries = sorted(model);
     let (open, folded): (Vec<_>, Vec<_>) = entries
         .iter()
-        .partition(|(_, c)| !model.cmp.has_base || stands_out(c));
+        .partition(|(_, c)| stands_out(model, c) || entries.len() <= FEW);
     html! {
         section aria-labelledby="results" {
             h2 #results tabindex="-1" { "Results" @if model.cmp.has_base { ", worst first" } }
@@ -27,14 +27,14 @@ pub(super) fn render(model: &Model<'_>, figures: &Figures) -> Markup {
                 p .lead { (lead(model)) }
                 (filter(model, entries.len()))
                 @if open.is_empty() {
-                    p .all-well { "Nothing moved beyond its limit." }
+                    p .all-well { (all_well(model)) }
                 } @else {
                     (table(model, figures, &open, "Benchmarks that stand out"))
                 }
                 @if !folded.is_empty() {
-                    details #unchanged .fold {
-                        summary { (words::count(folded.len() as u64)) " unchanged" }
-                        (table(model, figures, &folded, "Unchanged benchmarks"))
+                    details #folded .fold {
+                        summary { (words::count(folded.len() as u64)) @if model.cmp.has_base { " unchanged" } @else { " measured" } }
+                        (table(model, figures, &folded, "The other benchmarks"))
                     }
                 }
                 p #nothing .gap hidden { "No benchmark matches this filter." }
@@ -43,8 +43,25 @@ pub(super) fn render(model: &Model<'_>, figures: &Figures) -> Markup {
     }
 }
 
-fn stands_out(case: &Case<'_>) -> bool {
-    case.leaks() || case.verdict() != RowVerdict::Unchanged
+/// So few benchmarks are never folded.
+const FEW: usize = 12;
+
+/// What the reader must see: without a baseline everything is new, and only trouble stands out.
+fn stands_out(model: &Model<'_>, case: &Case<'_>) -> bool {
+    let calm = if model.cmp.has_base {
+        RowVerdict::Unchanged
+    } else {
+        RowVerdict::New
+    };
+    case.leaks() || case.verdict() != calm
+}
+
+fn all_well(model: &Model<'_>) -> &'static str {
+    if model.cmp.has_base {
+        "Nothing moved beyond its limit."
+    } else {
+        "Everything that was planned was measured, and nothing leaks."
+    }
 }
 
 fn sorted<'m, 'a>(model: &'m Model<'a>) -> Vec<Entry<'m, 'a>> {

@@ -2,7 +2,7 @@
 (function () {
   var form = document.getElementById("filter");
   var rows = Array.prototype.slice.call(document.querySelectorAll("table.results tbody tr"));
-  var fold = document.getElementById("unchanged");
+  var fold = document.getElementById("folded");
 
   // A link to a workload opens its fold and moves the focus there.
   function reveal() {

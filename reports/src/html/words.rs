@@ -22,6 +22,7 @@ pub(super) fn metric(name: &str) -> String {
         "heap/end_bytes.system" => "Bytes left at the end",
         "heap/end_blocks.system" => "Blocks left at the end",
         "heap/peak_footprint_bytes.pages" => "Peak footprint",
+        "heap/live_bytes_end.pages" => "Bytes left in the private heap",
         "heap/live_objects_end.pages" => "Objects left at the end",
         "heap/collections.pages" => "Collections",
         COLLECTOR => "Instructions in the collector",
@@ -36,12 +37,15 @@ pub(super) fn metric(name: &str) -> String {
     if !known.is_empty() {
         return known.to_owned();
     }
-    if let Some(phase) = name.strip_prefix("instructions/ir.") {
+    if let Some(phase) = name.strip_prefix(PHASE) {
         return format!("Instructions in {phase}");
     }
     let tail = name.split_once('/').map_or(name, |(_, tail)| tail);
     capital(&tail.replace('_', " "))
 }
+
+/// Metrics of the collector's phases begin like this.
+pub(super) const PHASE: &str = "instructions/ir.";
 
 /// Not measured as such: the sum over the phases of the collector.
 pub(super) const COLLECTOR: &str = "instructions/collector";
@@ -205,6 +209,19 @@ pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|c| c.to_uppercase().to_string());
     first.unwrap_or_default() + letters.as_str()
+}
+
+/// A text in which `n^0.98` is written with a raised exponent.
+pub(super) fn powers(text: &str) -> Markup {
+    let mut parts = text.split('^');
+    let first = parts.next().unwrap_or_default();
+    html! {
+        (first)
+        @for part in parts {
+            @let digits = part.find(|c: char| !c.is_ascii_digit() && c != '.' && c != format::MINUS).unwrap_or(part.len());
+            @if digits > 0 { sup { (part[..digits]) } (part[digits..]) } @else { "^" (part) }
+        }
+    }
 }
 
 /// A shape from the page's set, by name.

@@ -7,6 +7,8 @@ if (wide) {
   document.head.append(style);
 }
 for (const fold of document.querySelectorAll("details")) fold.open = true;
+// laid out once and not at each question: panels are laid out when they come near the screen
+for (const panel of document.querySelectorAll(".panel")) panel.style.contentVisibility = "visible";
 const page = document.documentElement;
 if (page.scrollWidth > page.clientWidth)
   bad.push("5: the page scrolls sideways: " + page.scrollWidth + " > " + page.clientWidth);

@@ -49,10 +49,10 @@ fn equal_line(rows: &[&Row]) -> Markup {
     rows.sort_by_key(|r| (place(&r.metric), r.metric.as_str()));
     html! {
         p .equal {
-            span .soft { "Equal to the baseline: " }
+            "Equal to the baseline: "
             @for (i, row) in rows.iter().enumerate() {
                 @if i > 0 { " · " }
-                (words::metric(&row.metric)) "\u{a0}" strong { (words::value(row.head.unwrap_or_default(), &row.unit, true)) }
+                (words::metric(&row.metric)) "\u{a0}" (words::value(row.head.unwrap_or_default(), &row.unit, true))
             }
         }
     }
@@ -90,7 +90,8 @@ fn weight(row: &Row) -> u8 {
 
 /// The order in which people look at metrics.
 fn place(metric: &str) -> usize {
-    const ORDER: [&str; 8] = [
+    const ORDER: [&str; 11] = [
+        "time/ns_per_op",
         "time/",
         "instructions/ir",
         "instructions/",
@@ -98,6 +99,8 @@ fn place(metric: &str) -> usize {
         "heap/total",
         "heap/",
         "leaks/",
+        "rss/before",
+        "rss/peak",
         "rss/",
     ];
     ORDER
@@ -152,6 +155,10 @@ fn side_by_side(cases: &[&Case<'_>]) -> Markup {
         .flat_map(|c| c.head.keys())
         .map(|m| (place(m), *m))
         .collect();
+    let (phases, metrics): (Vec<_>, Vec<_>) = metrics
+        .into_iter()
+        .map(|(_, metric)| metric)
+        .partition(|metric| is_unused_phase(cases, metric));
     let params = cases
         .first()
         .map(|c| words::params(&c.key))
@@ -167,7 +174,7 @@ fn side_by_side(cases: &[&Case<'_>]) -> Markup {
                     }
                 }
                 tbody {
-                    @for (_, metric) in metrics {
+                    @for metric in metrics {
                         tr {
                             th scope="row" { (words::metric(metric)) }
                             @for case in cases { td .num { (single(case.head.get(metric).copied())) } }
@@ -176,7 +183,27 @@ fn side_by_side(cases: &[&Case<'_>]) -> Markup {
                 }
             }
         }
+        @if !phases.is_empty() {
+            p .equal {
+                "Nothing spent in these phases of the collector: "
+                @for (i, phase) in phases.iter().enumerate() {
+                    @if i > 0 { ", " }
+                    (phase.rsplit('.').next().unwrap_or(phase))
+                }
+                "."
+            }
+        }
     }
+}
+
+/// A phase of the collector in which no variant executed an instruction.
+fn is_unused_phase(cases: &[&Case<'_>], metric: &str) -> bool {
+    let value = |case: &&Case<'_>| case.head.get(metric).map(|m| m.measured());
+    metric.starts_with(words::PHASE)
+        && cases
+            .iter()
+            .filter_map(value)
+            .all(|value| value == Some(0.0))
 }
 
 fn single(m: Option<&Measurement>) -> Markup {

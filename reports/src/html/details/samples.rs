@@ -95,9 +95,9 @@ fn finding(strips: &[Strip]) -> String {
         .max_by(|a, b| a.1.total_cmp(&b.1));
     match widest {
         Some((strip, width)) => format!(
-            "Half of all samples lie within {} of the median ({})",
-            words::plus_minus(width),
-            strip.name
+            "Widest is {}: half of its samples lie within {} of the median",
+            strip.name,
+            words::plus_minus(width)
         ),
         None => "Samples".to_owned(),
     }

@@ -1,5 +1,7 @@
 //! Curves that were recorded during a run: live objects over iterations, memory over time.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
 
 use super::super::figures::Figures;
@@ -10,22 +12,40 @@ use crate::chart::{Caption, Chart, Level, Timeline, Track};
 use crate::format;
 use crate::record::Series;
 
-/// One chart per recorded curve.
+/// One chart per recorded curve; counts of the leak detector that never moved are a sentence.
 pub(super) fn render(model: &Model<'_>, figures: &Figures, workload: &Workload<'_>) -> Markup {
     let mut charts: Vec<Box<dyn Chart>> = Vec::new();
+    let mut level = BTreeSet::new();
     for case in &workload.cases {
         for series in case.series.iter().filter(|s| {
             !s.points.is_empty() && !super::samples::is_samples(s) && !panels::is_pauses(s)
         }) {
-            charts.push(Box::new(timeline(model, case, series)));
+            if is_level(series) {
+                level.insert(words::case(&case.key));
+            } else {
+                charts.push(Box::new(timeline(model, case, series)));
+            }
         }
     }
     html! {
-        @if !charts.is_empty() {
+        @if !charts.is_empty() || !level.is_empty() {
             h3 { "Over time" }
-            (figures.gallery(&[charts]))
         }
+        @if !level.is_empty() {
+            p .soft {
+                "After every block of iterations there was as much alive as after the first: "
+                @for (i, case) in level.iter().enumerate() { @if i > 0 { "; " } bdi { (case) } }
+                "."
+            }
+        }
+        @if !charts.is_empty() { (figures.gallery(&[charts])) }
     }
+}
+
+/// Whether the leak detector counted the same after each block of iterations.
+fn is_level(series: &Series) -> bool {
+    let same = |pair: &[[f64; 2]]| pair[0][1] == pair[1][1];
+    series.instrument == "leaks" && series.points.windows(2).all(same)
 }
 
 fn timeline(model: &Model<'_>, case: &Case<'_>, series: &Series) -> Timeline {
