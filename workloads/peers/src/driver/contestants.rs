@@ -41,7 +41,10 @@ impl Contestant {
 }
 
 /// Every peer that is wanted, this heap first.
-pub(super) fn all(executables: &Executables, options: &Options) -> Vec<Contestant> {
+///
+/// # Errors
+/// When one that is asked for is not known.
+pub(super) fn all(executables: &Executables, options: &Options) -> anyhow::Result<Vec<Contestant>> {
     let rust = PEERS.iter().map(|peer| {
         let (name, executable) = if peer.mimalloc {
             (format!("{}+mimalloc", peer.name), &executables.mimalloc)
@@ -77,8 +80,12 @@ pub(super) fn all(executables: &Executables, options: &Options) -> Vec<Contestan
             .into_iter()
             .map(|found| python(format!("cpython-{}", found.version), Some(found), None)),
     );
+    let names: Vec<&str> = all.iter().map(|known| known.name.as_str()).collect();
+    if let Some(unknown) = options.unknown_peer(&names) {
+        anyhow::bail!("no peer `{unknown}`; there are {}", names.join(", "));
+    }
     all.retain(|contestant| options.wants_peer(&contestant.name));
-    all
+    Ok(all)
 }
 
 /// An installed CPython with a shared library.

@@ -49,7 +49,7 @@ pub fn command(arguments: &[String]) -> ExitCode {
 
 fn compare(options: &Options) -> anyhow::Result<Table> {
     let executables = build::build()?;
-    let contestants = contestants::all(&executables, options);
+    let contestants = contestants::all(&executables, options)?;
     let mut table = Table::new(options.repetitions);
     for work in WORKS.iter().filter(|work| options.wants(work)) {
         measure(work, &contestants, options, &mut table);

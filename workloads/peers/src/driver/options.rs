@@ -12,7 +12,7 @@ interleaved, and prints ratios with their 95 % intervals. Writes target/exuvia/p
   ROW                a row or a work of the table, or the beginning of one; default: all
   --quick            without the works of 10^6 live nodes and more, and 5 repetitions
   --repetitions N    default 10; an interval needs 6
-  --peers NAMES      only these, separated by commas (exuvia is always there)
+  --peers NAMES      only these, separated by commas (exuvia is always there; cpython is every version)
   --limit SECONDS    a child that takes longer is out (default 60)
   --out FILE         where the JSON goes
   --json             print the JSON
@@ -88,12 +88,22 @@ impl Options {
     }
 
     pub(super) fn wants_peer(&self, name: &str) -> bool {
-        name == crate::rows::OURS
-            || self
-                .peers
-                .as_ref()
-                .is_none_or(|peers| peers.iter().any(|peer| peer == name))
+        let wanted = |peers: &Vec<String>| peers.iter().any(|peer| is_meant(peer, name));
+        name == crate::rows::OURS || self.peers.as_ref().is_none_or(wanted)
     }
+
+    /// A peer that was asked for and is none of these.
+    pub(super) fn unknown_peer(&self, known: &[&str]) -> Option<&str> {
+        let is_unknown = |peer: &&String| !known.iter().any(|name| is_meant(peer, name));
+        let asked = self.peers.as_ref()?;
+        asked.iter().find(is_unknown).map(String::as_str)
+    }
+}
+
+/// `cpython` means every version.
+fn is_meant(peer: &str, name: &str) -> bool {
+    name.strip_prefix(peer)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-') && peer == "cpython")
 }
 
 fn names(work: &Work, row: &str) -> bool {
@@ -133,6 +143,27 @@ mod tests {
         let large = WORKS.iter().find(|work| work.large).unwrap();
         assert!(!parse(&["--quick"]).unwrap().wants(large));
         assert!(parse(&["--quick", large.name]).unwrap().wants(large));
+    }
+
+    #[test]
+    fn cpython_means_every_version_and_an_unknown_peer_is_named() {
+        let known = [
+            "exuvia",
+            "rc",
+            "rc+mimalloc",
+            "cpython-3.11",
+            "cpython-3.13",
+        ];
+        let wanted = |names: &str| {
+            let options = parse(&["--peers", names]).unwrap();
+            let wanted = known.iter().filter(|name| options.wants_peer(name));
+            let unknown = options.unknown_peer(&known).map(str::to_owned);
+            (wanted.copied().collect::<Vec<_>>(), unknown)
+        };
+        let all = vec!["exuvia", "rc", "cpython-3.11", "cpython-3.13"];
+        assert_eq!(wanted("rc,cpython"), (all, None));
+        let one = vec!["exuvia", "cpython-3.13"];
+        assert_eq!(wanted("cpython-3.13,boo"), (one, Some("boo".to_owned())));
     }
 
     #[test]
