@@ -16,6 +16,9 @@ const FIRST_SEED: u64 = 1_000_000;
 /// Every so many iterations one object, more often than the bound of a clean verdict (3 in 16,384) says is possible.
 const ABOVE_BOUND: u64 = 5_400;
 
+/// Iterations and time in which a slow leak is to be found.
+const IN_TIME: (u64, Duration) = (33_000, Duration::from_secs(10));
+
 fn row(goal: &str, what: &str, measured: &str, n: usize) {
     println!("| {goal} | {what} | {measured} | {n} |");
 }
@@ -48,7 +51,7 @@ fn evaluation() {
     alarms(from);
     holders_and_classes(from);
     coverage(from);
-    cost(from);
+    cost();
 }
 
 /// L2: a vector that grows once in 1,000 iterations, regularly and by chance, and in every one.
@@ -69,18 +72,24 @@ fn power(from: u64) {
         (Rate::Every(3_000), 32_768, "1 per 3,000, found"),
         (Rate::Every(1), 2_048, "1 per iteration, found"),
     ] {
-        let (mut found, mut slowest, mut most) = (0, Duration::ZERO, 0);
+        let (mut found, mut in_time, mut slowest, mut most) = (0, 0, Duration::ZERO, 0);
         for seed in from..from + RUNS {
             let (heap, start) = (Heap::new(), Instant::now());
             let report = check(iterations, &heap, leak.program(&heap, rate, seed));
-            slowest = slowest.max(start.elapsed());
+            let elapsed = start.elapsed();
+            slowest = slowest.max(elapsed);
             most = most.max(report.iterations());
-            found += usize::from(!report.findings.is_empty());
+            let is_found = !report.findings.is_empty();
+            found += usize::from(is_found);
+            in_time +=
+                usize::from(is_found && report.iterations() <= IN_TIME.0 && elapsed <= IN_TIME.1);
         }
         let runs = RUNS as usize;
         let text = format!(
-            "{}; slowest {:.3} s, at most {most} iterations",
+            "{}, {in_time} of them within {} iterations and {} s; slowest {:.3} s, at most {most} iterations",
             share(found, runs),
+            IN_TIME.0,
+            IN_TIME.1.as_secs(),
             slowest.as_secs_f64()
         );
         row("L2", what, &text, runs);
@@ -237,36 +246,89 @@ fn coverage(from: u64) {
     );
 }
 
-/// L5: a check beside its iterations without one, in turns.
-fn cost(from: u64) {
+/// Live objects beside those of an iteration, by case of L5.
+const LIVE: [usize; 3] = [0, 10_000, 1_000_000];
+
+/// The programs of L5: some live objects, and 100 more in each iteration.
+fn churn(live: usize) -> (Heap, impl FnMut(&Heap)) {
+    let heap = Heap::new();
+    let rows: Vec<_> = (0..live).map(|_| heap.root("row", lost(&heap))).collect();
+    (heap, move |heap: &Heap| {
+        let made: Vec<_> = (0..100).map(|_| lost(heap)).collect();
+        drop(made);
+        assert_eq!(rows.len(), live);
+    })
+}
+
+/// L5: a check beside its iterations without one, in turns, and the memory of both, each in a process of its own.
+fn cost() {
     const TURNS: usize = 9;
-    let mut ratios = Vec::new();
-    for turn in 0..TURNS as u64 {
-        let work = |heap: &Heap| {
-            let made: Vec<_> = (0..100).map(|_| lost(heap)).collect();
-            drop(made);
-        };
-        let heap = Heap::new();
-        let start = Instant::now();
-        let report = check(32_768, &heap, work);
-        let checked = start.elapsed();
-        let heap = Heap::new();
-        let start = Instant::now();
-        (0..report.iterations()).for_each(|_| work(&heap));
-        ratios.push(checked.as_secs_f64() / start.elapsed().as_secs_f64());
-        assert!(from + turn > 0 && report.findings.is_empty());
+    for live in LIVE {
+        let mut ratios = Vec::new();
+        for _ in 0..TURNS {
+            let (heap, mut work) = churn(live);
+            let start = Instant::now();
+            let report = check(32_768, &heap, &mut work);
+            let checked = start.elapsed();
+            assert!(report.findings.is_empty(), "{report}");
+            let start = Instant::now();
+            (0..report.iterations()).for_each(|_| work(&heap));
+            ratios.push(checked.as_secs_f64() / start.elapsed().as_secs_f64());
+        }
+        ratios.sort_by(f64::total_cmp);
+        let [bare, checked] = ["bare", "checked"].map(|how| peak_in_own_process(how, live));
+        let text = format!(
+            "time {:.2} (from {:.2} to {:.2}), memory {:.3} (peaks of {:.1} and {:.1} MB)",
+            ratios[TURNS / 2],
+            ratios[0],
+            ratios[TURNS - 1],
+            checked / bare,
+            checked / 1e6,
+            bare / 1e6,
+        );
+        let what =
+            format!("a check over its bare iterations, 100 objects each beside {live} live ones");
+        row("L5", &what, &text, TURNS);
     }
-    ratios.sort_by(f64::total_cmp);
-    let text = format!(
-        "{:.2} (from {:.2} to {:.2})",
-        ratios[TURNS / 2],
-        ratios[0],
-        ratios[TURNS - 1]
-    );
-    row(
-        "L5",
-        "time of a check over its bare iterations (100 objects each), median",
-        &text,
-        TURNS,
-    );
+}
+
+/// Peak of resident memory of one program of L5, in bytes.
+fn peak_in_own_process(how: &str, live: usize) -> f64 {
+    let this = std::env::current_exe().expect("this test is a file");
+    let output = std::process::Command::new(this)
+        .args([
+            "--ignored",
+            "--exact",
+            "evaluation::peak_of_one",
+            "--nocapture",
+        ])
+        .env("EXUVIA_PEAK_OF", how)
+        .env("EXUVIA_PEAK_LIVE", live.to_string())
+        .output()
+        .expect("the process starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let kib = text
+        .lines()
+        .find_map(|line| line.strip_prefix("peak KiB: "));
+    let kib: f64 = kib.and_then(|kib| kib.parse().ok()).expect("a peak");
+    kib * 1024.0
+}
+
+#[test]
+#[ignore = "a process of the evaluation"]
+fn peak_of_one() {
+    let Ok(how) = std::env::var("EXUVIA_PEAK_OF") else {
+        return;
+    };
+    let (heap, mut work) = churn(number("EXUVIA_PEAK_LIVE", 0) as usize);
+    if how == "checked" {
+        check(32_768, &heap, work).assert_clean();
+    } else {
+        (0..32_768).for_each(|_| work(&heap));
+        heap.collect_all();
+    }
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1));
+    println!("\npeak KiB: {}", kib.expect("a peak"));
 }
