@@ -192,6 +192,111 @@ fn a_leak_is_found_and_clean_code_is_not_accused() {
 }
 
 #[test]
+fn a_leak_becomes_an_alert_at_its_line_and_a_failed_test() {
+    let (broken, folder) = (executable("broken"), folder());
+    let run = |out: &str| {
+        let formats = ["--format", "sarif", "--format", "junit"];
+        let args = ["leaks", "broken/leaks", "--quick", "--out", out];
+        let leaks = call(broken, folder.path(), &[&args[..], &formats].concat());
+        assert_eq!(code(&leaks), 1, "{}", text(&leaks));
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(out).join(name));
+        let sarif = read("report.sarif").expect("a SARIF file");
+        let sarif = serde_json::from_str(&sarif).expect("JSON");
+        (sarif, read("report.junit.xml").expect("a JUnit file"))
+    };
+    let (sarif, junit) = run("first");
+    let fingerprint = one_alert(&sarif);
+    assert_eq!(
+        one_alert(&run("second").0),
+        fingerprint,
+        "one alert across runs"
+    );
+    let tests = outcomes(&junit);
+    let of = |variant: &str| tests.iter().find(|(name, _)| name.contains(variant));
+    assert_eq!(of("grows").map(|test| test.1), Some("failure"), "{junit}");
+    assert_eq!(of("clean").map(|test| test.1), Some("passed"), "{junit}");
+}
+
+/// Checks what SARIF 2.1.0 and code scanning require of a file with the leak of `broken/leaks`; its fingerprint.
+fn one_alert(sarif: &serde_json::Value) -> String {
+    let at = |path: &str| {
+        let found = sarif.pointer(path);
+        found.unwrap_or_else(|| panic!("{path} in {sarif:#}"))
+    };
+    assert_eq!(at("/version"), "2.1.0");
+    assert_eq!(at("/runs/0/tool/driver/name"), "exuvia");
+    let results = at("/runs/0/results").as_array().expect("a list");
+    assert_eq!(results.len(), 1, "{sarif:#}");
+    let rules = at("/runs/0/tool/driver/rules").as_array().expect("a list");
+    let rule = at("/runs/0/results/0/ruleId");
+    assert!(rules.iter().any(|known| known["id"] == *rule), "{rule}");
+    let message = at("/runs/0/results/0/message/text").as_str();
+    assert!(
+        message.is_some_and(|text| text.contains("grows")),
+        "{sarif:#}"
+    );
+    assert_eq!(at("/runs/0/results/0/level"), "error");
+    let place = "/runs/0/results/0/locations/0/physicalLocation";
+    let file = at(&format!("{place}/artifactLocation/uri")).as_str();
+    assert!(
+        file.is_some_and(|file| file.ends_with("benches/broken.rs") && !file.starts_with('/')),
+        "{sarif:#}"
+    );
+    let source = include_str!("outside/benches/broken.rs");
+    let leaking = source.lines().position(|line| line.contains("kept.push("));
+    assert_eq!(
+        at(&format!("{place}/region/startLine")).as_u64(),
+        leaking.map(|line| line as u64 + 1)
+    );
+    let prints = at("/runs/0/results/0/partialFingerprints").as_object();
+    let print = prints.and_then(|prints| prints.values().next()?.as_str());
+    print.expect("a fingerprint").to_owned()
+}
+
+/// Name and outcome of each test of a JUnit file that is well-formed XML.
+fn outcomes(junit: &str) -> Vec<(String, &'static str)> {
+    use quick_xml::events::Event;
+    let mut reader = quick_xml::Reader::from_str(junit);
+    let (mut tests, mut open) = (Vec::new(), Vec::new());
+    loop {
+        let event = reader.read_event().expect("well-formed");
+        let (element, ends) = match &event {
+            Event::Start(element) => (element, false),
+            Event::Empty(element) => (element, true),
+            Event::End(_) => {
+                open.pop().expect("an open element");
+                continue;
+            }
+            Event::Eof => break,
+            _ => continue,
+        };
+        let name = String::from_utf8_lossy(element.name().as_ref()).into_owned();
+        let attributes: Vec<(String, String)> = element
+            .attributes()
+            .map(|attribute| attribute.expect("well-formed"))
+            .map(|attribute| {
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                (text(attribute.key.as_ref()), text(&attribute.value))
+            })
+            .collect();
+        match name.as_str() {
+            "testcase" => {
+                let test = attributes.iter().find(|(key, _)| key == "name");
+                tests.push((test.expect("a name").1.clone(), "passed"));
+            }
+            "failure" | "error" => tests.last_mut().expect("inside a test").1 = "failure",
+            "skipped" => tests.last_mut().expect("inside a test").1 = "skipped",
+            _ => {}
+        }
+        if !ends {
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty(), "{open:?} never end");
+    tests
+}
+
+#[test]
 fn resident_memory_is_watched_and_what_a_workload_prints_disturbs_nothing() {
     let (broken, folder) = (executable("broken"), folder());
     let (output, record) = run(broken, &folder, "out", &["chatter"]);

@@ -25,6 +25,7 @@ pub fn render(head: &Record) -> std::io::Result<String> {
                 "version": env!("CARGO_PKG_VERSION"),
                 "rules": [
                     rule("count-leak", "A reference count that nothing accounts for"),
+                    rule("count-underflow", "A reference that is not counted: a future use after free"),
                     rule("uncollected-cycle", "A cycle that the collector does not free"),
                     rule("reachable-growth", "Reachable objects that grow without bound"),
                     rule("native-pin", "Objects held by handles outside of the heap"),
