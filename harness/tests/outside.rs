@@ -386,7 +386,11 @@ fn a_killed_run_leaves_nothing_half_written_and_the_next_one_says_so_and_goes_on
     );
     let rows = |record: &Record| record.measurements.len();
     assert_eq!(rows(&again), rows(&before));
-    let gate = call(example, folder.path(), &["gate", "out/run.json"]);
+    let gate = call(
+        example,
+        folder.path(),
+        &["gate", "out/run.json", "--baseline", "out/run.json"],
+    );
     assert_eq!(code(&gate), 0, "{}", text(&gate));
 }
 
