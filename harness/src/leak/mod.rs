@@ -49,6 +49,7 @@ pub use growth::{
 };
 pub use process::in_own_process;
 pub use report::{LeakReport, MeasuredSeries};
+#[cfg(feature = "cli")]
 pub(crate) use subject::PLAIN_OFFSET;
 pub use verdict::{
     CERTAIN_EVENTS, CERTAIN_FADING_PROBABILITY, CONSTANT_RATIO, FADING_PROBABILITY, JITTER_FACTOR,
