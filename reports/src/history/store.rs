@@ -78,9 +78,10 @@ pub(super) mod sql {
     pub(in super::super) const ADD_POINT: &str = "INSERT INTO exuvia_points (metric, run, created, value, low, high) VALUES ($1, $2, $3, $4, $5, $6)";
     pub(in super::super) const RUNS: &str = "SELECT id, created, commit_id, dirty, depth, selection, machine, toolchain, points FROM exuvia_runs \
          ORDER BY created DESC, id LIMIT $1";
+    /// `CROSS JOIN` keeps SQLite to this order: names first, then their points along the index, never all points.
     pub(in super::super) const TRACKS: &str = "SELECT m.benchmark, m.metric, m.unit, m.better, r.created, r.commit_id, p.value, p.low, p.high \
-         FROM exuvia_metrics m JOIN exuvia_points p ON p.metric = m.id JOIN exuvia_runs r ON r.id = p.run \
-         WHERE m.benchmark LIKE $1 AND m.metric LIKE $2 ORDER BY m.benchmark, m.metric, r.created, r.id";
+         FROM exuvia_metrics m CROSS JOIN exuvia_points p CROSS JOIN exuvia_runs r \
+         WHERE p.metric = m.id AND r.id = p.run AND m.benchmark LIKE $1 AND m.metric LIKE $2 ORDER BY m.benchmark, m.metric, r.created, r.id";
     /// The newest points of one metric, read backwards along an index.
     pub(in super::super) const NEWEST: &str = "SELECT p.created, r.commit_id, p.value, p.low, p.high \
          FROM exuvia_points p JOIN exuvia_runs r ON r.id = p.run \
