@@ -3,7 +3,7 @@
 use exuvia_reports::compare::RowVerdict;
 use exuvia_reports::fixture;
 
-use super::{allowing, gate, with};
+use super::{allowing, assert_noted, gate, with};
 
 #[test]
 fn another_processor_is_unclear_and_never_red() {
@@ -15,11 +15,7 @@ fn another_processor_is_unclear_and_never_red() {
         assert_eq!(comparison.exit_code(), 3);
         assert_eq!(comparison.counts.voting.regressed, 0);
         let note = "CPU features (avx only in the base)";
-        assert!(
-            comparison.notes.iter().any(|n| n.contains(note)),
-            "{:#?}",
-            comparison.notes
-        );
+        assert_noted(&comparison, |n| n.contains(note));
         assert_eq!(
             allowing(Some(&fixture::record()), &head, "instructions").exit_code(),
             0

@@ -6,7 +6,7 @@ use exuvia_reports::fixture;
 use exuvia_reports::gate::GateOptions;
 use exuvia_reports::record::LeakVerdict;
 
-use super::{allowing, configured, gate, with};
+use super::{allowing, assert_noted, configured, gate, with};
 
 #[test]
 fn a_leak_fails_with_and_without_a_base() {
@@ -55,12 +55,9 @@ fn fading_growth_passes_and_is_named() {
     head.leaks[0].holder = Some("root `memo`".to_owned());
     let comparison = gate(&fixture::record(), &head);
     assert_eq!(comparison.exit_code(), 0);
-    assert!(
-        comparison
-            .notes
-            .iter()
-            .any(|n| n.contains("fading") && n.contains("instances/create[slots]{n=1000}"))
-    );
+    assert_noted(&comparison, |n| {
+        n.contains("fading") && n.contains("instances/create[slots]{n=1000}")
+    });
     let row = comparison
         .rows
         .iter()
@@ -98,12 +95,7 @@ fn reachable_growth_can_be_allowed_with_a_note_and_nothing_else_can() {
     leak.type_name = Some("Memo".to_owned());
     let comparison = configured(&fixture::record(), &head, config);
     assert_eq!(comparison.exit_code(), 0);
-    assert!(
-        comparison
-            .notes
-            .iter()
-            .any(|n| n.contains("bounded by the keys"))
-    );
+    assert_noted(&comparison, |n| n.contains("bounded by the keys"));
     head.leaks[0].class = Some("count leak".to_owned());
     assert_eq!(configured(&fixture::record(), &head, config).exit_code(), 1);
     let unused = configured(&fixture::record(), &fixture::record(), config);

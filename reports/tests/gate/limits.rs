@@ -6,7 +6,7 @@ use exuvia_reports::fixture;
 use exuvia_reports::gate::GateOptions;
 use exuvia_reports::record::{Better, Record};
 
-use super::{configured, gate, only_voting, with};
+use super::{assert_noted, configured, gate, only_voting, with};
 
 #[test]
 fn an_equal_rerun_passes() {
@@ -178,11 +178,7 @@ fn a_limit_that_matches_nothing_is_reported() {
     let config = "[[limit]]\nmetric = \"heap/totl_*\"\npercent = 1\n";
     let comparison = configured(&fixture::record(), &fixture::record(), config);
     let note = "exuvia.toml:1: this limit matches no metric that was measured";
-    assert!(
-        comparison.notes.iter().any(|n| n == note),
-        "{:#?}",
-        comparison.notes
-    );
+    assert_noted(&comparison, |n| n == note);
 }
 
 #[test]

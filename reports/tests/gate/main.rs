@@ -57,6 +57,12 @@ fn without(instrument: &str) -> Record {
     head
 }
 
+/// One of the notes is the one that is meant.
+fn assert_noted(comparison: &Comparison, is_meant: impl Fn(&str) -> bool) {
+    let notes = &comparison.notes;
+    assert!(notes.iter().any(|note| is_meant(note)), "{notes:#?}");
+}
+
 fn only_voting(comparison: &Comparison, verdict: RowVerdict) -> Vec<&Row> {
     comparison
         .rows

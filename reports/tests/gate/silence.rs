@@ -6,7 +6,7 @@ use exuvia_reports::fixture::{self, Fixture};
 use exuvia_reports::gate::GateOptions;
 use exuvia_reports::record::{CaseKey, Depth, Status};
 
-use super::{allowing, gate, only_voting, without};
+use super::{allowing, assert_noted, gate, only_voting, without};
 
 #[test]
 fn a_new_workload_passes_as_new_and_a_removed_one_is_missing() {
@@ -104,12 +104,7 @@ fn a_filtered_run_is_judged_on_its_selection_and_says_so() {
     head.leaks.retain(|c| c.workload.starts_with("lists/"));
     let comparison = gate(&fixture::record(), &head);
     assert_eq!(comparison.exit_code(), 0);
-    assert!(
-        comparison
-            .notes
-            .iter()
-            .any(|n| n.contains("outside of this run"))
-    );
+    assert_noted(&comparison, |n| n.contains("outside of this run"));
     head.measurements.clear();
     head.leaks.clear();
     assert_eq!(
@@ -130,12 +125,9 @@ fn a_quick_run_against_a_full_baseline_judges_what_both_have() {
     head.leaks.retain(|c| small(c.params.get("n")));
     let comparison = gate(&base, &head);
     assert_eq!(comparison.exit_code(), 0);
-    assert!(
-        comparison
-            .notes
-            .iter()
-            .any(|n| n == "the baseline is a full run, this is a quick run")
-    );
+    assert_noted(&comparison, |n| {
+        n == "the baseline is a full run, this is a quick run"
+    });
     base.depth = Depth::Quick;
     assert_eq!(
         gate(&base, &head).exit_code(),
@@ -254,11 +246,7 @@ fn a_missing_valgrind_is_told_with_its_reason() {
     let comparison = gate(&fixture::record(), &head);
     assert_eq!(comparison.exit_code(), 3);
     let note = "missing for 8 benchmarks (instructions): valgrind is not installed: apt-get install valgrind";
-    assert!(
-        comparison.notes.iter().any(|n| n == note),
-        "{:#?}",
-        comparison.notes
-    );
+    assert_noted(&comparison, |n| n == note);
     assert_eq!(
         allowing(Some(&fixture::record()), &head, "instructions").exit_code(),
         0
