@@ -93,6 +93,9 @@ pub(crate) struct HeapCore {
     /// Entries that a collector list may hold before its growth is refused
     /// (a test hook); `usize::MAX` normally.
     pub(crate) list_limit: Cell<usize>,
+    /// What the next trash is put in another order by; 0 normally.
+    #[cfg(feature = "testing")]
+    pub(crate) trash_order: Cell<u64>,
     /// Candidates above which a collection becomes wide, if a test says so.
     pub(crate) wide_above: Cell<Option<usize>>,
     /// Threads that a wide collection may use.
@@ -157,6 +160,8 @@ impl HeapCore {
             errors: RefCell::default(),
             roots: RefCell::default(),
             list_limit: Cell::new(usize::MAX),
+            #[cfg(feature = "testing")]
+            trash_order: Cell::new(0),
             wide_above: Cell::new(None),
             #[cfg(feature = "parallel")]
             threads: settings.threads,

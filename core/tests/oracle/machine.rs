@@ -42,10 +42,12 @@ struct Machine {
 }
 
 /// Runs a program; `automatic` tells the generations to collect after an
-/// operation. When nobody `looks`, there are events only.
+/// operation. When nobody `looks`, there are events only. `order` puts the trash
+/// of each collection in another order.
 pub(crate) fn run(
     program: &Program,
     looks: bool,
+    order: Option<u64>,
     automatic: impl Fn(usize) -> Vec<usize>,
 ) -> Vec<Outcome> {
     let heap = Heap::new();
@@ -59,6 +61,7 @@ pub(crate) fn run(
     assert_eq!(before.collections, 1, "the one above");
     log_collections(&heap, &world);
     heap.set_debug(debug_flags(program.lift));
+    heap.reorder_trash(order);
     let machine = Machine {
         heap: heap.clone(),
         world,

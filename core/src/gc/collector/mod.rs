@@ -82,11 +82,14 @@ impl HeapCore {
             self.note_long_lived(generation, 0);
             return outcome;
         }
-        let trash = if found {
+        #[cfg_attr(not(feature = "testing"), expect(unused_mut))]
+        let mut trash = if found {
             self.settle_survivors(&mut work, generation)
         } else {
             self.abandon(&mut work, generation)
         };
+        #[cfg(feature = "testing")]
+        self.reorder(&mut trash);
         let untracked = trash::untracked_before(&trash);
         self.promote(generation);
         self.note_long_lived(generation, trash.len());
