@@ -171,17 +171,19 @@ impl Arrivals for Stages {
         !self.is(object, Stage::Unreached)
     }
 
-    fn begin(&mut self, origin: &Origin, object: u32) {
+    fn begin(&mut self, origin: &Origin, object: u32) -> bool {
         self.0[object as usize] = match origin {
             Origin::Root(_) | Origin::Immortal | Origin::Lost => Stage::Held,
             Origin::Native(_) => Stage::Native,
             Origin::Unreachable => Stage::Unreachable,
         };
+        true
     }
 
     #[inline]
-    fn arrive(&mut self, holder: u32, _: Via<'_>, object: u32) {
+    fn arrive(&mut self, holder: u32, _: Via<'_>, object: u32) -> bool {
         self.0[object as usize] = self.0[holder as usize];
+        true
     }
 
     #[inline]

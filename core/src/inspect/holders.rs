@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::arrays::filled;
 use super::bits::Bits;
 use super::dominators::dominators;
-use super::graph::{Graph, NONE, Paths};
+use super::graph::{Graph, NONE, Paths, SEED};
 use super::mark::HeapMark;
 use super::place::{Element, Place};
 use super::table::ObjectTable;
@@ -178,7 +178,11 @@ impl<'a> Search<'a> {
 
     /// Gives up everything else.
     fn into_graph(self) -> (Graph, ObjectTable, Vec<u32>) {
-        (self.graph, self.walk.references.table, self.walk.seeds)
+        let Paths { parents, order } = self.paths;
+        let seeds = order
+            .into_iter()
+            .filter(|&object| parents[object as usize] == SEED);
+        (self.graph, self.walk.references.table, seeds.collect())
     }
 
     fn find_anchors(&mut self) {
@@ -397,7 +401,7 @@ impl<'a> Search<'a> {
             Origin::Root(_) | Origin::Native(_) => {
                 let way = self.paths.to(group.example);
                 let address = self.walk.references.table.header_of(way[0]).addr();
-                let before = self.mark.roots.get(&address).copied().unwrap_or(0);
+                let before = self.mark.roots_of(address);
                 if self.walk.references.declared(way[0]) > before {
                     HolderOrigin::NewRoot
                 } else {

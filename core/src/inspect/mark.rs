@@ -31,7 +31,17 @@ pub struct HeapMark {
     /// References held, by address.
     pub(super) degrees: HashMap<usize, u32>,
     pub(super) by_type: BTreeMap<String, (u64, u64)>,
-    pub(super) roots: HashMap<usize, u64>,
+    /// The address of what each root or native handle holds, ascending.
+    roots: Vec<usize>,
+}
+
+impl HeapMark {
+    /// How many roots and native handles held the object at this address.
+    pub(super) fn roots_of(&self, address: usize) -> u64 {
+        let from = self.roots.partition_point(|&held| held < address);
+        let those = self.roots[from..].iter();
+        those.take_while(|&&held| held == address).count() as u64
+    }
 }
 
 impl fmt::Debug for HeapMark {
@@ -98,10 +108,9 @@ impl Heap {
                 .or_default();
             *sum = (sum.0 + objects, sum.1 + bytes);
         }
-        let mut roots = HashMap::new();
-        for header in self.core().roots.borrow().headers() {
-            *roots.entry(header.addr().get()).or_default() += 1;
-        }
+        let held = self.core().roots.borrow();
+        let mut roots: Vec<usize> = held.headers().map(|header| header.addr().get()).collect();
+        roots.sort_unstable();
         HeapMark {
             objects: table.into_bitmap(),
             degrees,

@@ -6,10 +6,11 @@
 //! save these, from the objects once more.
 
 use std::ptr::NonNull;
+use std::rc::Rc;
 
 use super::graph::Graph;
 use super::place::Place;
-use super::references::References;
+use super::references::{Declared, References};
 use super::table::ObjectTable;
 use super::tree::Origin;
 use crate::gc::collector::visitors::each_place;
@@ -36,11 +37,11 @@ pub(super) enum Via<'a> {
 pub(super) trait Arrivals {
     fn is_reached(&self, object: u32) -> bool;
 
-    /// A path begins at the object.
-    fn begin(&mut self, origin: &Origin, object: u32);
+    /// A path begins at the object. Returns whether it may hold references.
+    fn begin(&mut self, origin: &Origin, object: u32) -> bool;
 
-    /// An edge of `holder` leads to an object that nothing led to before.
-    fn arrive(&mut self, holder: u32, via: Via<'_>, object: u32);
+    /// An edge of `holder` leads to an object that nothing led to before. Returns whether that may hold references.
+    fn arrive(&mut self, holder: u32, via: Via<'_>, object: u32) -> bool;
 
     /// Brings what `is_reached` reads into the cache.
     fn fetch(&self, object: u32);
@@ -61,14 +62,8 @@ fn reach_along<E: Edges, A: Arrivals>(edges: &E, references: &References, arriva
         next: Vec::new(),
         arrivals,
     };
-    for (name, object) in &references.roots {
-        search.begin(&Origin::Root(name.clone()), *object);
-    }
-    search.follow();
-    for (owner, object) in &references.natives {
-        search.begin(&Origin::Native(owner.clone()), *object);
-    }
-    search.follow();
+    search.begin_at(&references.roots, Origin::Root);
+    search.begin_at(&references.natives, Origin::Native);
     for &object in &references.immortal {
         search.begin(&Origin::Immortal, object);
     }
@@ -154,10 +149,19 @@ struct Search<'a, E, A> {
 
 impl<E: Edges, A: Arrivals> Search<'_, E, A> {
     fn begin(&mut self, origin: &Origin, object: u32) {
-        if !self.arrivals.is_reached(object) {
-            self.arrivals.begin(origin, object);
+        if !self.arrivals.is_reached(object) && self.arrivals.begin(origin, object) {
             self.wave.push(object);
         }
+    }
+
+    /// Follows what declared holders hold.
+    fn begin_at(&mut self, declared: &Declared, origin: fn(Rc<str>) -> Origin) {
+        let origins: Vec<Origin> = declared.names().iter().cloned().map(origin).collect();
+        self.wave.reserve_exact(declared.held().len());
+        for &(name, object) in declared.held() {
+            self.begin(&origins[name as usize], object);
+        }
+        self.follow();
     }
 
     fn follow(&mut self) {
@@ -166,8 +170,9 @@ impl<E: Edges, A: Arrivals> Search<'_, E, A> {
                 self.edges.fetch_ahead(&self.wave, at, self.arrivals);
                 let holder = self.wave[at];
                 self.edges.each(holder, |via, object| {
-                    if !self.arrivals.is_reached(object) {
-                        self.arrivals.arrive(holder, via, object);
+                    if !self.arrivals.is_reached(object)
+                        && self.arrivals.arrive(holder, via, object)
+                    {
                         self.next.push(object);
                     }
                 });

@@ -3,7 +3,7 @@
 //! One pass over the pages in address order. Whoever walks on walks over the graph that it leaves (`reach`, `dominators`),
 //! where a step is a load and not a call into an object somewhere; who has to be small goes without.
 //!
-//! A byte an object, and the graph.
+//! A byte an object, one more where roots are declared, and the graph.
 
 use std::collections::HashMap;
 use std::ptr::NonNull;
@@ -17,14 +17,22 @@ use crate::gc::collector::visitors::each_place;
 use crate::gc::header::Header;
 use crate::heap::core::HeapCore;
 
-/// Incoming references: one byte an object, larger counts beside.
+/// A count for each object: one byte, larger counts beside.
 #[derive(Default)]
-struct Incoming {
+struct Counts {
     small: Vec<u8>,
     large: HashMap<u32, u64>,
 }
 
-impl Incoming {
+impl Counts {
+    /// Nothing counted yet.
+    fn none(objects: usize) -> Counts {
+        Counts {
+            small: filled(objects, 0),
+            large: HashMap::new(),
+        }
+    }
+
     #[inline]
     fn add(&mut self, object: u32) {
         let small = &mut self.small[object as usize];
@@ -45,6 +53,9 @@ impl Incoming {
 
 /// What else is to be noted while objects are looked at.
 pub(super) trait Notice {
+    /// How many objects there are.
+    fn begin(&mut self, objects: usize);
+
     /// The next object, in the order of their numbers.
     fn object(&mut self, header: *const Header);
 
@@ -57,6 +68,7 @@ pub(super) trait Notice {
 
 /// Nothing else.
 impl Notice for () {
+    fn begin(&mut self, _: usize) {}
     fn object(&mut self, _: *const Header) {}
     fn edge(&mut self, _: &Place) {}
     fn keep_edges(&mut self, _: &dyn Fn(u32) -> bool) {}
@@ -81,7 +93,7 @@ impl Batch {
         &mut self,
         table: &ObjectTable,
         graph: Option<&mut Graph>,
-        incoming: &mut Incoming,
+        incoming: &mut Counts,
     ) {
         self.numbers.clear();
         table.numbers_of(&self.targets, &mut self.slots, |number| {
@@ -104,17 +116,54 @@ impl Batch {
     }
 }
 
-/// Declared holders by name, with the object that each holds.
-pub(super) type Declared = Vec<(Rc<str>, u32)>;
+/// Declared holders with the object that each holds, in the order of their declaration; equal names are kept once.
+#[derive(Default)]
+pub(super) struct Declared {
+    names: Vec<Rc<str>>,
+    numbers: HashMap<Rc<str>, u32>,
+    held: Vec<(u32, u32)>,
+}
+
+impl Declared {
+    fn push(&mut self, name: &str, object: u32) {
+        // Holders of one name are often declared one after another.
+        let last = self.held.last().map(|&(number, _)| number);
+        let number = match last.filter(|&number| *self.names[number as usize] == *name) {
+            Some(number) => number,
+            None => self.number_of(name),
+        };
+        self.held.push((number, object));
+    }
+
+    fn number_of(&mut self, name: &str) -> u32 {
+        if let Some(&number) = self.numbers.get(name) {
+            return number;
+        }
+        let (name, number) = (Rc::<str>::from(name), self.names.len() as u32);
+        self.names.push(name.clone());
+        self.numbers.insert(name, number);
+        number
+    }
+
+    /// The names, by the numbers that stand in [`Declared::held`].
+    pub(super) fn names(&self) -> &[Rc<str>] {
+        &self.names
+    }
+
+    /// The number of each holder's name, and its object.
+    pub(super) fn held(&self) -> &[(u32, u32)] {
+        &self.held
+    }
+}
 
 /// The references of a heap at one quiet moment.
 pub(crate) struct References {
     pub(crate) table: ObjectTable,
     /// Edges between the objects of this heap.
     pub(super) edges: u64,
-    incoming: Incoming,
-    /// Declared roots and native handles by object.
-    declared: HashMap<u32, u64>,
+    incoming: Counts,
+    /// Declared roots and native handles by object; nothing where none is declared.
+    declared: Option<Counts>,
     pub(super) roots: Declared,
     /// Declared native handles.
     pub(super) natives: Declared,
@@ -136,15 +185,12 @@ impl References {
     ) -> References {
         let table = ObjectTable::of(core);
         let mut references = References {
-            incoming: Incoming {
-                small: filled(table.len(), 0),
-                large: HashMap::new(),
-            },
+            incoming: Counts::none(table.len()),
             edges: 0,
             table,
-            declared: HashMap::new(),
-            roots: Vec::new(),
-            natives: Vec::new(),
+            declared: None,
+            roots: Declared::default(),
+            natives: Declared::default(),
             immortal: Vec::new(),
             unbalanced: Vec::new(),
         };
@@ -164,6 +210,7 @@ impl References {
         if let Some(graph) = &mut graph {
             **graph = Graph::with_capacity(table.len());
         }
+        notice.begin(table.len());
         let mut batch = Batch::default();
         table.each(|_, object| {
             notice.object(object);
@@ -197,21 +244,25 @@ impl References {
         let saved = garbage
             .iter()
             .map(|object| ("gc.garbage", NonNull::from(object.header_ref())));
+        let count = roots.named().count() + garbage.len();
+        self.roots.held.reserve_exact(count);
         for (name, header) in roots.named().chain(saved) {
             if let Some(number) = self.declare(header) {
-                self.roots.push((name.into(), number));
+                self.roots.push(name, number);
             }
         }
         for (owner, header, _) in roots.natives() {
             if let Some(number) = self.declare(header) {
-                self.natives.push((owner.into(), number));
+                self.natives.push(owner, number);
             }
         }
     }
 
     fn declare(&mut self, header: NonNull<Header>) -> Option<u32> {
         let number = self.table.number_of(header.as_ptr())?;
-        *self.declared.entry(number).or_default() += 1;
+        let objects = self.table.len();
+        let declared = self.declared.get_or_insert_with(|| Counts::none(objects));
+        declared.add(number);
         Some(number)
     }
 
@@ -242,10 +293,8 @@ impl References {
 
     /// Declared roots and native handles that hold the object.
     pub(super) fn declared(&self, object: u32) -> u64 {
-        if self.declared.is_empty() {
-            return 0;
-        }
-        self.declared.get(&object).copied().unwrap_or(0)
+        let declared = self.declared.as_ref();
+        declared.map_or(0, |declared| declared.of(object))
     }
 
     /// Stored count minus references found; 0 for immortal objects.

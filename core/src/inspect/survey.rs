@@ -7,7 +7,6 @@ use super::references::Declared;
 use super::tracemalloc::Site;
 use super::tracemalloc::recorder::Tracer;
 use super::walk::Walk;
-use crate::alloc::page::describe;
 use crate::heap::Heap;
 
 /// Live objects of one type; instances count under their class.
@@ -148,31 +147,23 @@ impl Heap {
 }
 
 fn count_types(walk: &mut Walk) -> Vec<TypeRow> {
-    let mut rows: Vec<TypeRow> = Vec::new();
-    let mut types = std::mem::take(&mut walk.types);
-    walk.references.table.each(|object, header| {
-        // SAFETY: a walk shows live objects.
-        let (number, bytes, surplus) = unsafe {
-            (
-                types.of(header),
-                describe(header).1,
-                walk.references.surplus_at(object, &*header),
-            )
-        };
-        if number as usize >= rows.len() {
-            rows.resize(types.len(), TypeRow::default());
-        }
-        let row = &mut rows[number as usize];
-        row.objects += 1;
-        row.bytes += bytes as u64;
-        match class_of(surplus, || walk.is_unreachable(object)) {
+    let counted = |&(objects, bytes): &(u64, u64)| TypeRow {
+        objects,
+        bytes,
+        ..TypeRow::default()
+    };
+    let mut rows: Vec<TypeRow> = walk.counts.iter().map(counted).collect();
+    for index in 0..walk.references.unbalanced.len() {
+        let (object, surplus) = walk.references.unbalanced[index];
+        let row = &mut rows[type_number(walk, object) as usize];
+        match class_of(surplus, || false) {
             Some(FindingClass::CountLeak) => row.surplus += surplus.unsigned_abs(),
-            Some(FindingClass::CountDeficit) => row.deficit += surplus.unsigned_abs(),
-            Some(FindingClass::UncollectedCycle) => row.unreachable += 1,
-            None => {}
+            _ => row.deficit += surplus.unsigned_abs(),
         }
-    });
-    walk.types = types;
+    }
+    if walk.tree.has_unreachable() {
+        count_unreachable(walk, &mut rows);
+    }
     let mut by_name: BTreeMap<String, TypeRow> = BTreeMap::new();
     for (number, row) in rows.into_iter().enumerate() {
         let sum = by_name
@@ -188,6 +179,18 @@ fn count_types(walk: &mut Walk) -> Vec<TypeRow> {
         .into_iter()
         .map(|(name, row)| TypeRow { name, ..row })
         .collect()
+}
+
+/// Unreachable objects whose counts agree.
+fn count_unreachable(walk: &mut Walk, rows: &mut [TypeRow]) {
+    for object in 0..walk.references.table.len() as u32 {
+        let surplus = walk
+            .references
+            .surplus_at(object, walk.references.header(object));
+        if surplus == 0 && walk.is_unreachable(object) {
+            rows[type_number(walk, object) as usize].unreachable += 1;
+        }
+    }
 }
 
 /// The path tree knows the type of every object but those that were folded into a full tree.
@@ -234,16 +237,25 @@ fn count_sites(walk: &mut Walk, tracer: &Tracer) -> Vec<SiteRow> {
 }
 
 fn count_roots(walk: &mut Walk, declared: fn(&Walk) -> &Declared) -> Vec<RootRow> {
-    let mut rows: BTreeMap<(String, String), u64> = BTreeMap::new();
-    for (name, object) in declared(walk).clone() {
-        let number = type_number(walk, object);
-        let type_name = walk.types.name(number).to_owned();
-        *rows.entry((name.to_string(), type_name)).or_default() += 1;
+    let mut counts: BTreeMap<(u32, u32), u64> = BTreeMap::new();
+    for index in 0..declared(walk).held().len() {
+        let (name, object) = declared(walk).held()[index];
+        let at_origin = walk.tree.type_at_origin(walk.paths[object as usize]);
+        let number = at_origin.unwrap_or_else(|| type_number(walk, object));
+        *counts.entry((name, number)).or_default() += 1;
     }
-    let row = |((name, type_name), roots)| RootRow {
-        name,
-        type_name,
+    let mut by_name: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for ((name, number), roots) in counts {
+        let key = (
+            &*declared(walk).names()[name as usize],
+            walk.types.name(number),
+        );
+        *by_name.entry(key).or_default() += roots;
+    }
+    let row = |((name, type_name), roots): ((&str, &str), u64)| RootRow {
+        name: name.to_owned(),
+        type_name: type_name.to_owned(),
         roots,
     };
-    rows.into_iter().map(row).collect()
+    by_name.into_iter().map(row).collect()
 }

@@ -60,6 +60,8 @@ struct Node {
 pub(crate) struct PathTree {
     nodes: Vec<Node>,
     origins: HashMap<(Origin, u32), u32>,
+    /// The node given out last for an origin: paths that begin alike come one after another.
+    last_origin: Option<u32>,
     children: HashMap<Step, u32>,
     /// Steps taken lately, by a few bits of each: objects that are held alike come one after another.
     recent: Vec<Option<(Step, u32)>>,
@@ -74,6 +76,18 @@ const RECENT: usize = 256;
 impl PathTree {
     /// The node of an object of this type where a path begins.
     pub(crate) fn origin(&mut self, origin: &Origin, type_number: u32) -> u32 {
+        if let Some(node) = self.last_origin
+            && self.nodes[node as usize].type_number == type_number
+            && self.nodes[node as usize].origin == *origin
+        {
+            return node;
+        }
+        let node = self.origin_by_table(origin, type_number);
+        self.last_origin = Some(node);
+        node
+    }
+
+    fn origin_by_table(&mut self, origin: &Origin, type_number: u32) -> u32 {
         let key = (origin.clone(), type_number);
         if let Some(&node) = self.origins.get(&key) {
             return node;
@@ -157,6 +171,18 @@ impl PathTree {
     /// The type of the objects that a node stands for.
     pub(crate) fn type_of(&self, node: u32) -> u32 {
         self.nodes[node as usize].type_number
+    }
+
+    /// The type of all objects that a node stands for, if a path begins there: others may be folded into it else.
+    pub(crate) fn type_at_origin(&self, node: u32) -> Option<u32> {
+        let node = &self.nodes[node as usize];
+        node.label.is_none().then_some(node.type_number)
+    }
+
+    /// Whether any path begins at an unreachable object.
+    pub(crate) fn has_unreachable(&self) -> bool {
+        let mut origins = self.origins.keys();
+        origins.any(|(origin, _)| *origin == Origin::Unreachable)
     }
 
     /// How the path of a node begins.

@@ -14,6 +14,8 @@ pub(crate) struct Types {
     names: Vec<String>,
     /// An instance of each type that is a class. Not a handle: that would be one more count.
     instances: Vec<Option<*const Header>>,
+    /// Whether objects of each type can hold references.
+    holds: Vec<bool>,
     /// By type, and the class's address for instances (else 0).
     by_identity: HashMap<(TypeId, usize), u32>,
     /// By table and class, without asking for the identity: the same address is the same type.
@@ -64,13 +66,14 @@ impl Types {
         if let Some(&number) = self.by_table.get(&key) {
             return number;
         }
-        let (names, instances) = (&mut self.names, &mut self.instances);
+        let (names, instances, holds) = (&mut self.names, &mut self.instances, &mut self.holds);
         let number = *self
             .by_identity
             .entry((info.type_id(), key.1))
             .or_insert_with(|| {
                 names.push(name_of(info, key.1, header));
                 instances.push((key.1 != 0).then_some(header));
+                holds.push(info.holds);
                 names.len() as u32 - 1
             });
         self.by_table.insert(key, number);
@@ -85,6 +88,11 @@ impl Types {
     /// Whether objects of the type are instances of a class: their places have names.
     pub(crate) fn has_class(&self, number: u32) -> bool {
         self.instances[number as usize].is_some()
+    }
+
+    /// Whether objects of the type can hold references.
+    pub(crate) fn holds(&self, number: u32) -> bool {
+        self.holds[number as usize]
     }
 
     /// The name of the attribute at a place of an instance.

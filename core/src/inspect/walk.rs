@@ -7,13 +7,14 @@
 
 use std::collections::HashMap;
 
-use super::arrays::{fetch, filled, reserve};
+use super::arrays::{fetch, filled, reserve, with_room};
 use super::graph::{Graph, Paths, SEED};
 use super::place::{Label, Place};
 use super::reach::{Arrivals, Via, reach};
 use super::references::{Notice, References};
 use super::tree::{Origin, PathTree};
 use super::types::Types;
+use crate::alloc::page::describe;
 use crate::gc::header::Header;
 use crate::heap::core::HeapCore;
 
@@ -23,12 +24,12 @@ const UNREACHED: u32 = 1 << 31;
 /// The state of a heap at one quiet moment, object by object.
 pub(crate) struct Walk {
     pub(crate) references: References,
-    /// Where the walk began, in this order.
-    pub(crate) seeds: Vec<u32>,
     /// Path-tree node by object.
     pub(crate) paths: Vec<u32>,
     pub(crate) tree: PathTree,
     pub(crate) types: Types,
+    /// Objects and bytes of their blocks by type.
+    pub(crate) counts: Vec<(u64, u64)>,
 }
 
 impl Walk {
@@ -71,9 +72,9 @@ impl Walk {
 struct Trails {
     /// Path-tree node by object; its type before it is reached.
     paths: Vec<u32>,
-    seeds: Vec<u32>,
     tree: PathTree,
     types: Types,
+    counts: Vec<(u64, u64)>,
     /// Whether the object that is looked at is an instance of a class.
     of_instance: bool,
     ways: Option<Ways>,
@@ -95,10 +96,10 @@ impl Trails {
     fn into_walk(self, references: References) -> Walk {
         Walk {
             references,
-            seeds: self.seeds,
             paths: self.paths,
             tree: self.tree,
             types: self.types,
+            counts: self.counts,
         }
     }
 
@@ -115,12 +116,18 @@ impl Trails {
 }
 
 impl Notice for Trails {
+    fn begin(&mut self, objects: usize) {
+        self.paths = with_room(objects);
+    }
+
     #[inline]
     fn object(&mut self, header: *const Header) {
         // SAFETY: a walk shows live objects.
-        let type_number = unsafe { self.types.of(header) };
+        let (type_number, bytes) = unsafe { (self.types.of(header), describe(header).1) };
+        self.counts.resize(self.types.len(), (0, 0));
+        let count = &mut self.counts[type_number as usize];
+        *count = (count.0 + 1, count.1 + bytes as u64);
         self.of_instance = self.types.has_class(type_number);
-        reserve(&mut self.paths, 1);
         self.paths.push(UNREACHED | type_number);
     }
 
@@ -147,25 +154,28 @@ impl Arrivals for Trails {
         self.paths[object as usize] & UNREACHED == 0
     }
 
-    fn begin(&mut self, origin: &Origin, object: u32) {
+    fn begin(&mut self, origin: &Origin, object: u32) -> bool {
         let path = &mut self.paths[object as usize];
-        *path = self.tree.origin(origin, *path & !UNREACHED);
-        self.seeds.push(object);
+        let type_number = *path & !UNREACHED;
+        *path = self.tree.origin(origin, type_number);
         if let Some(ways) = &mut self.ways {
             ways.order.push(object);
         }
+        self.types.holds(type_number)
     }
 
     #[inline]
-    fn arrive(&mut self, holder: u32, via: Via<'_>, object: u32) {
+    fn arrive(&mut self, holder: u32, via: Via<'_>, object: u32) -> bool {
         let parent = self.paths[holder as usize];
         let label = self.label(parent, &via);
         let path = &mut self.paths[object as usize];
-        *path = self.tree.child(parent, label, *path & !UNREACHED);
+        let type_number = *path & !UNREACHED;
+        *path = self.tree.child(parent, label, type_number);
         if let Some(ways) = &mut self.ways {
             ways.parents[object as usize] = holder;
             ways.order.push(object);
         }
+        self.types.holds(type_number)
     }
 
     #[inline]

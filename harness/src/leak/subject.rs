@@ -22,6 +22,11 @@ pub(crate) trait Subject {
     /// Collects fully and counts.
     fn count(&mut self) -> Counted;
 
+    /// Collects fully once more and counts if that moved anything.
+    fn count_if_moved(&mut self) -> Option<Counted> {
+        Some(self.count())
+    }
+
     /// References by holding and held type.
     fn edges(&self) -> Edges {
         Edges::new()
@@ -80,16 +85,20 @@ impl<F: FnMut()> Subject for Probed<'_, F> {
 
     fn count(&mut self) -> Counted {
         self.probe.quiesce();
-        let mut counted = Counted::default();
-        self.count_live(&mut counted);
-        let tally = self.probe.tally();
-        self.count_types(&mut counted, tally.census);
-        self.count_audit(&mut counted, tally.audit);
-        self.count_places(&mut counted, tally.paths, tally.sites);
-        if self.watch_process {
-            count_process(&mut counted.snapshot);
+        self.count_now()
+    }
+
+    fn count_if_moved(&mut self) -> Option<Counted> {
+        let before = self.probe.pulse();
+        self.probe.quiesce();
+        if before.is_empty() || self.probe.pulse() != before {
+            return Some(self.count_now());
         }
-        counted
+        self.watch_process.then(|| {
+            let mut counted = Counted::default();
+            count_process(&mut counted.snapshot);
+            counted
+        })
     }
 
     fn mark(&self) {
@@ -112,6 +121,19 @@ impl<F: FnMut()> Subject for Probed<'_, F> {
 }
 
 impl<F> Probed<'_, F> {
+    fn count_now(&self) -> Counted {
+        let mut counted = Counted::default();
+        self.count_live(&mut counted);
+        let tally = self.probe.tally();
+        self.count_types(&mut counted, tally.census);
+        self.count_audit(&mut counted, tally.audit);
+        self.count_places(&mut counted, tally.paths, tally.sites);
+        if self.watch_process {
+            count_process(&mut counted.snapshot);
+        }
+        counted
+    }
+
     /// Whether growth under this name is meant: named in full, or by the last part of its path.
     fn is_expected(&self, name: &str) -> bool {
         let last = name.rsplit("::").next().unwrap_or(name);

@@ -93,6 +93,14 @@ impl Probe for HeapProbe {
         }
     }
 
+    fn pulse(&self) -> Vec<u64> {
+        let memories = self.heaps.iter().map(Heap::memory);
+        memories
+            .flat_map(|memory| [memory.live_blocks, memory.live_bytes, memory.buffer_bytes])
+            .map(|count| count as u64)
+            .collect()
+    }
+
     fn audit(&self) -> Vec<AuditFinding> {
         let (mut findings, mut pins) = (Vec::new(), Vec::new());
         for mut audit in self.heaps.iter().map(Heap::audit) {

@@ -144,6 +144,11 @@ pub trait Probe {
     /// Frees everything that can be freed (a full collection), so that what is counted afterwards is really held.
     fn quiesce(&self) {}
 
+    /// A few numbers that stay equal while nothing is allocated or freed, and cost next to nothing. Empty when there are none.
+    fn pulse(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
     /// Objects whose reference counts do not add up. Empty when there is nothing to audit.
     fn audit(&self) -> Vec<AuditFinding> {
         Vec::new()

@@ -1,5 +1,6 @@
 //! A check in progress: calibration, blocks, the evidence for the findings, and the pass that names sites.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -112,7 +113,9 @@ impl Run {
         let step = self.test.feed(done, &self.first.snapshot);
         for _ in 0..IDLE_COLLECTIONS {
             subject.before_block();
-            self.test.idle(&subject.count().snapshot);
+            if let Some(counted) = subject.count_if_moved() {
+                self.test.idle(&counted.snapshot);
+            }
         }
         subject.mark();
         step
@@ -137,7 +140,7 @@ impl Run {
         subject: &dyn Subject,
         start: Instant,
     ) -> LeakReport {
-        let edges = subject.edges();
+        let edges = OnceCell::new();
         let held = match growth.verdict() {
             Verdict::Leak { .. } => subject.holders(&|path, name| leaks(&growth, path, name)),
             _ => Vec::new(),
@@ -146,7 +149,7 @@ impl Run {
             growth: &growth,
             bytes: &self.bytes_per_iteration(growth.iterations),
             underflows: &self.last.underflows,
-            holder: &|name| self.holder(name, &edges),
+            holder: &|name| self.holder(name, edges.get_or_init(|| subject.edges())),
             held: &held,
         });
         let measured = |series: &Series| MeasuredSeries {
