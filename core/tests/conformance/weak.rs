@@ -235,3 +235,29 @@ fn test_clearing_weakrefs_in_gc() {
     );
     drop((plain, with));
 }
+
+/// `gc_collect_main` adds the references that died after their call.
+#[test]
+fn test_called_references_that_die_count_as_collected() {
+    let heap = quiet();
+    for drops in [true, false] {
+        let trash = ring(&heap, 1);
+        let held: Rc<RefCell<Vec<Weak<_>>>> = Rc::default();
+        for _ in 0..3 {
+            let holder = held.clone();
+            let back = calls(&heap, move |_| {
+                let last = if drops {
+                    holder.borrow_mut().pop()
+                } else {
+                    None
+                };
+                drop(last);
+            });
+            held.borrow_mut().push(Gc::downgrade_with(&trash[0], back));
+        }
+        drop(trash);
+        // The newest is called first, and pops itself.
+        assert_eq!(heap.collect_all(), if drops { 1 + 3 } else { 1 });
+        held.take();
+    }
+}
