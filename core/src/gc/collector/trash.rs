@@ -95,19 +95,23 @@ impl HeapCore {
         };
         outcome.unreachable = trash.len() - unseen + freed_references;
         if self.debug.get().contains(DebugFlags::SAVEALL) {
-            self.save(&trash, guarded);
+            self.save(&trash, untracked, guarded);
         } else {
             delete_garbage(self, &trash);
         }
     }
 
-    /// Keeps the trash in the garbage list instead of freeing it.
-    fn save(&self, trash: &Trash, guarded: bool) {
+    /// Keeps the trash in the garbage list instead of freeing it. CPython untracks
+    /// survivors of the examination only, so it stays tracked for now.
+    fn save(&self, trash: &Trash, untracked: &Members, guarded: bool) {
         for &object in trash {
             // SAFETY: members of the trash are live; a guard becomes the
             // list's own count.
             let handle = unsafe {
                 keep_suspect(object);
+                if !untracked.contains(&object) {
+                    note_unexamined(object.as_ref());
+                }
                 if guarded {
                     GcAny::from_header(object.as_ptr())
                 } else {
