@@ -151,15 +151,25 @@ pub(crate) fn compare(
 /// Whether the heap does the same when nobody looks at it: a look at the state
 /// takes handles, and what a handle was dropped on is examined by the next
 /// collection in any case.
-pub(crate) fn compare_unseen(seen: &[Outcome], unseen: &[Outcome]) -> Option<Difference> {
+pub(crate) fn compare_unseen(
+    lift: Lift,
+    seen: &[Outcome],
+    unseen: &[Outcome],
+    hits: &mut Hits,
+) -> Option<Difference> {
+    let mut lenient = Lenient::new(lift, hits);
+    let mut before: &[String] = &[];
     let told = |events: &[String]| -> Vec<String> {
         let canonical = canonical(events).into_iter();
         canonical.filter(|event| !event.starts_with('t')).collect()
     };
-    for (at, (seen, unseen)) in seen.iter().zip(unseen).enumerate() {
+    for (at, (outcome, unseen)) in seen.iter().zip(unseen).enumerate() {
         let all = |outcome: &Outcome| [told(&outcome.events), told(&outcome.automatic)].concat();
-        let (seen, unseen) = (all(seen), all(unseen));
-        if seen != unseen {
+        let (seen, unseen) = (all(outcome), all(unseen));
+        let after = outcome.state.as_deref().unwrap_or(before);
+        let states = [before, after];
+        before = after;
+        if !lenient.same_unseen(&seen, &unseen, states) {
             return Some(Difference {
                 at,
                 what: "events when nobody looks",

@@ -141,6 +141,33 @@ impl Lenient<'_> {
         alike
     }
 
+    /// The same with and without a look at the state, but for tuples of tuples that
+    /// died: a look makes the next collection examine them, in which it untracks more.
+    pub(crate) fn same_unseen(
+        &mut self,
+        seen: &[String],
+        unseen: &[String],
+        [before, after]: [&[String]; 2],
+    ) -> bool {
+        if seen == unseen || self.lift != Lift::Tuples {
+            return seen == unseen;
+        }
+        let lines = before.iter().filter_map(|line| Line::of(line));
+        let gone = lines.filter(|line| line_of(line.marker(), after).is_none());
+        let most = gone
+            .filter(|line| self.may_be_untracked(line, before))
+            .count() as u64;
+        let (seen, seen_numbers) = without_numbers(seen);
+        let (unseen, unseen_numbers) = without_numbers(unseen);
+        let numbers = || seen_numbers.iter().zip(&unseen_numbers);
+        let apart = |(seen, unseen): (&Number, &Number)| seen.number.abs_diff(unseen.number);
+        self.hits.counted += numbers()
+            .filter(|(seen, _)| seen.ends)
+            .map(apart)
+            .sum::<u64>();
+        seen == unseen && numbers().all(|pair| apart(pair) <= most)
+    }
+
     /// `collected`: a collection of the same span has run before the one that
     /// counted the object, so that the state in front of it may be out of date.
     fn may_be_counted_once(

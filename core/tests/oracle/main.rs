@@ -70,7 +70,7 @@ fn difference(
     let unseen = machine::run(program, false, None, |at| compare::automatic(said, at));
     let first = compare::compare(program.lift, ours, said, hits);
     let differs = first.filter(|_| !is_alike_in_another_order(program, said, hits));
-    differs.or_else(|| compare::compare_unseen(ours, &unseen))
+    differs.or_else(|| compare::compare_unseen(program.lift, ours, &unseen, hits))
 }
 
 /// Whether the heap does all that CPython does, consequences included, when it
