@@ -188,14 +188,31 @@ fn map_aligned() -> Option<NonNull<u8>> {
     NonNull::new(base)
 }
 
+const HUGE_PAGE_BYTES: usize = 2 << 20;
+
+/// Asks for huge pages where whole ones fit into a range that is read or written at random places, so that it misses the
+/// address cache less often.
+#[inline]
+pub(crate) fn ask_for_huge_pages_within(start: NonNull<u8>, bytes: usize) {
+    if bytes < HUGE_PAGE_BYTES {
+        return;
+    }
+    let head = start.as_ptr().align_offset(HUGE_PAGE_BYTES);
+    let whole = bytes.saturating_sub(head) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
+    if whole > 0 {
+        // SAFETY: the first huge page begins inside the range.
+        ask_for_huge_pages(unsafe { start.add(head) }, whole);
+    }
+}
+
 #[cfg(all(target_os = "linux", not(miri)))]
-pub(crate) fn ask_for_huge_pages(start: NonNull<u8>, bytes: usize) {
+fn ask_for_huge_pages(start: NonNull<u8>, bytes: usize) {
     // SAFETY: the advice changes no content, whatever is mapped there; a refusal changes nothing.
     unsafe { libc::madvise(start.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE) };
 }
 
 #[cfg(not(all(target_os = "linux", not(miri))))]
-pub(crate) fn ask_for_huge_pages(_: NonNull<u8>, _: usize) {}
+fn ask_for_huge_pages(_: NonNull<u8>, _: usize) {}
 
 #[cfg(not(miri))]
 unsafe fn unmap(base: NonNull<u8>) {

@@ -7,6 +7,7 @@
 
 use std::ptr::{self, NonNull};
 
+use super::arena::ask_for_huge_pages_within;
 use super::arena::page_of;
 use super::size_class::{MAX_BLOCK, class_of};
 use super::source::{self, Domain};
@@ -56,6 +57,7 @@ impl RawBuffer {
             core.discharge(whole);
             return Err(AllocError::OutOfMemory { bytes });
         };
+        ask_for_huge_pages_within(block, whole);
         core.source_buffers.set(core.source_buffers.get() + 1);
         core.source_buffer_bytes
             .set(core.source_buffer_bytes.get() + whole);

@@ -3,10 +3,8 @@
 
 use std::ptr::NonNull;
 
-use crate::alloc::arena::ask_for_huge_pages;
+use crate::alloc::arena::ask_for_huge_pages_within;
 use crate::gc::collector::work::prefetch;
-
-const HUGE_PAGE_BYTES: usize = 2 << 20;
 
 /// An empty array with room for `len` entries.
 pub(super) fn with_room<T>(len: usize) -> Vec<T> {
@@ -31,17 +29,10 @@ pub(super) fn reserve<T>(entries: &mut Vec<T>, more: usize) {
     }
 }
 
-/// Says so of the huge pages that the array's room covers as a whole.
+/// Asks for huge pages for the array's room.
 fn prefer_huge<T>(entries: &Vec<T>) {
-    let start = entries.as_ptr().cast::<u8>();
-    let head = start.align_offset(HUGE_PAGE_BYTES);
-    let bytes = (entries.capacity() * size_of::<T>()).saturating_sub(head) / HUGE_PAGE_BYTES
-        * HUGE_PAGE_BYTES;
-    if bytes > 0
-        && let Some(first) = NonNull::new(start.wrapping_add(head).cast_mut())
-    {
-        ask_for_huge_pages(first, bytes);
-    }
+    let start = NonNull::from(entries.as_slice()).cast();
+    ask_for_huge_pages_within(start, entries.capacity() * size_of::<T>());
 }
 
 /// Brings an entry of an array into the cache: it is needed soon.

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //!   | index: 2^n places of 1, 2, 4 or 8 bytes | entries: 2/3 of 2^n |
-//!   place: number of an entry, EMPTY or DUMMY
+//!   place: EMPTY, DUMMY, or the number of an entry in the lower n bits and a tag
+//!          of its hash in what is left above, so that an entry with another
+//!          hash is passed without a look at it, or at its key
 //!   entry: key, value (all keys are strings)   or   key, value, hash
 //! ```
 //!
@@ -297,25 +299,33 @@ impl Table {
         (1 << self.log2()) - 1
     }
 
-    /// Follows a probe until `decide` is content with an entry.
+    /// What a place keeps of a hash: its bits from n on, as many as stand between the entry's number and the sign.
+    #[inline]
+    fn tag(&self, hash: u64) -> i64 {
+        let value_mask = (1 << ((8 << width_log2(self.log2())) - 1)) - 1;
+        (hash & value_mask & !self.mask()).cast_signed()
+    }
+
+    /// Follows a probe until `decide` is content with an entry; passes those whose hash is known to be another.
     #[inline]
     fn follow<R>(
         &self,
+        hash: u64,
         probe: &mut Probe,
         mut decide: impl FnMut(Found) -> Option<R>,
     ) -> Option<R> {
         self.buffer?;
-        let mask = self.mask();
+        let (mask, tag) = (self.mask(), self.tag(hash));
         loop {
             let place = (probe.place & mask) as usize;
             // SAFETY: masked; there is a buffer.
-            let number = unsafe { self.place(place) };
-            if number >= 0 {
-                let entry = number as usize;
+            let named = unsafe { self.place(place) };
+            if named & !mask.cast_signed() == tag {
+                let entry = (named.cast_unsigned() & mask) as usize;
                 if let Some(answer) = decide(Found { place, entry }) {
                     return Some(answer);
                 }
-            } else if number == EMPTY {
+            } else if named == EMPTY {
                 return None;
             }
             probe.advance();
@@ -330,7 +340,7 @@ impl Table {
                 None => Search::Missing,
             };
         }
-        self.follow(probe, |found| {
+        self.follow(hash, probe, |found| {
             if self.hash(found.entry) != hash {
                 return None;
             }
@@ -350,7 +360,7 @@ impl Table {
     /// Searches a string in a table of strings: identity first.
     #[inline]
     pub(super) fn find_str(&self, wanted: &Value, hash: u64) -> Option<Found> {
-        self.follow(&mut Probe::new(hash), |found| {
+        self.follow(hash, &mut Probe::new(hash), |found| {
             let stored = self.key(found.entry)?;
             let same = stored.is(wanted)
                 || (self.hash(found.entry) == hash && stored.as_str() == wanted.as_str());
@@ -360,7 +370,7 @@ impl Table {
 
     /// Searches a text that is no object, in any table.
     pub(super) fn find_text(&self, text: &str, hash: u64) -> Option<Found> {
-        self.follow(&mut Probe::new(hash), |found| {
+        self.follow(hash, &mut Probe::new(hash), |found| {
             let same =
                 self.hash(found.entry) == hash && self.key(found.entry)?.as_str() == Some(text);
             same.then_some(found)
@@ -416,7 +426,7 @@ impl Table {
                 place = (probe.place & mask) as usize;
             }
             let number = self.filled;
-            self.set_place(place, number as i64);
+            self.set_place(place, self.tag(hash) | number as i64);
             let entry = self.entry(number);
             entry.write(key);
             entry.add(1).write(value);
@@ -444,7 +454,8 @@ impl Table {
 
     /// The place that names a live entry.
     pub(super) fn locate(&self, entry: usize) -> Option<Found> {
-        self.follow(&mut Probe::new(self.hash(entry)), |found| {
+        let hash = self.hash(entry);
+        self.follow(hash, &mut Probe::new(hash), |found| {
             (found.entry == entry).then_some(found)
         })
     }
@@ -508,7 +519,7 @@ impl Table {
             match unsafe { self.place(place) } {
                 EMPTY => empty += 1,
                 DUMMY => {}
-                number => match named.get_mut(number as usize) {
+                number => match named.get_mut((number.cast_unsigned() & self.mask()) as usize) {
                     Some(seen) if !*seen => *seen = true,
                     Some(_) => return Err("an entry is named by two places"),
                     None => return Err("a place names an entry beyond the filled ones"),
