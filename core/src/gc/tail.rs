@@ -11,6 +11,7 @@ use super::header::Header;
 use super::trace::{Trace, Visitor};
 use super::type_info::TypeInfo;
 use crate::alloc::page::describe;
+use crate::object::Kind;
 
 /// A head followed by items in the same block, made by
 /// [`Heap::alloc_with_tail`](crate::Heap::alloc_with_tail).
@@ -149,6 +150,7 @@ impl<H: Trace, E: Trace> TailInfo<E> for H {
         type_id: TypeId::of::<Tailed<H, E>>,
         name: std::any::type_name::<H>,
         holds: H::HOLDS || E::HOLDS,
+        value_kind: Kind::of_type(H::VALUE_KIND),
         weak: false,
         quiet_drop: H::QUIET_DROP && E::QUIET_DROP,
         trace: Visits::of::<HeadAndItems<H, E>>(),

@@ -153,6 +153,10 @@ pub unsafe trait Trace: Sized + 'static {
     #[doc(hidden)]
     const DROP_BLOCK: Option<unsafe fn(*mut u8, usize)> = None;
 
+    /// Which of the object model's values an object makes: a `Kind`, for the types of the model alone.
+    #[doc(hidden)]
+    const VALUE_KIND: u8 = 0;
+
     /// Set for the objects behind [`Weak`](crate::Weak) alone: the collector
     /// detaches those that it finds unreachable.
     #[doc(hidden)]

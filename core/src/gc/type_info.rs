@@ -7,6 +7,7 @@ use super::collector::visitors::{Visits, Whole};
 use super::handle::{Gc, GcBox};
 use super::header::Header;
 use super::trace::Trace;
+use crate::object::Kind;
 
 /// The table of one type. Two tables of the same type may exist (constants
 /// are not unique across codegen units); compare [`TypeInfo::type_id`].
@@ -23,6 +24,8 @@ pub struct TypeInfo {
     pub(crate) name: fn() -> &'static str,
     /// Can an instance hold references at all?
     pub(crate) holds: bool,
+    /// The value of the object model that an object makes.
+    pub(crate) value_kind: Kind,
     /// Is it a weak reference?
     pub(crate) weak: bool,
     /// May user code run while a value is dropped?
@@ -60,6 +63,7 @@ trait HasInfo: Trace {
         type_id: TypeId::of::<Self>,
         name: std::any::type_name::<Self>,
         holds: Self::HOLDS,
+        value_kind: Kind::of_type(Self::VALUE_KIND),
         weak: Self::WEAK,
         quiet_drop: Self::QUIET_DROP,
         trace: Visits::of::<Whole<Self>>(),

@@ -11,6 +11,7 @@ use std::alloc::Layout;
 use std::any::TypeId;
 use std::marker::PhantomData;
 
+use super::value::Kind;
 use crate::gc::collector::visitors::{Traced, Visits};
 use crate::gc::handle::{Gc, GcBox};
 use crate::gc::header::Header;
@@ -72,6 +73,7 @@ impl<B: Block> BlockTable for B {
         type_id: TypeId::of::<B::Head>,
         name: || B::NAME,
         holds: <B::Head as Trace>::HOLDS,
+        value_kind: Kind::of_type(<B::Head as Trace>::VALUE_KIND),
         weak: false,
         quiet_drop: B::QUIET,
         trace: Visits::of::<Edges<B>>(),

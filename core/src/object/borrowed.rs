@@ -7,9 +7,8 @@ use std::ops::Deref;
 
 use super::value::Value;
 use crate::gc::handle::{Gc, GcAny};
-use crate::gc::trace::Trace;
 
-/// A handle that somebody else's count keeps alive: reads like a `&Gc<T>`.
+/// A handle that somebody else's count keeps alive: reads like a `&H`.
 ///
 /// ```
 /// use exuvia_core::Heap;
@@ -20,31 +19,49 @@ use crate::gc::trace::Trace;
 /// list.push(&heap, Value::TRUE);
 /// assert_eq!(list.len(), 1);
 /// ```
-pub struct Borrowed<'a, T: Trace> {
-    handle: ManuallyDrop<Gc<T>>,
+pub struct Lent<'a, H> {
+    handle: ManuallyDrop<H>,
     life: PhantomData<&'a Value>,
 }
 
-impl<T: Trace> Borrowed<'_, T> {
+impl<H> Lent<'_, H> {
     /// The caller holds a count for the result's lifetime.
     #[inline]
-    pub(super) fn new(handle: Gc<T>) -> Self {
-        Borrowed {
+    pub(super) fn new(handle: H) -> Self {
+        Lent {
             handle: ManuallyDrop::new(handle),
             life: PhantomData,
         }
     }
+
+    /// The handle, for who lends it on: it has no count of its own.
+    #[inline]
+    pub(super) fn into_handle(self) -> H {
+        ManuallyDrop::into_inner(self.handle)
+    }
 }
 
-impl<T: Trace> Deref for Borrowed<'_, T> {
-    type Target = Gc<T>;
+impl<H> Deref for Lent<'_, H> {
+    type Target = H;
     #[inline]
-    fn deref(&self) -> &Gc<T> {
+    fn deref(&self) -> &H {
         &self.handle
     }
 }
 
-/// An untyped handle that somebody else's count keeps alive.
+/// A lent handle of a known type.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::{Borrowed, List, Value};
+/// let heap = Heap::new();
+/// let value = Value::from(List::new(&heap));
+/// let list: Borrowed<'_, List> = value.as_list().unwrap();
+/// assert!(list.is_empty());
+/// ```
+pub type Borrowed<'a, T> = Lent<'a, Gc<T>>;
+
+/// A lent handle without a type.
 ///
 /// ```
 /// use exuvia_core::Heap;
@@ -54,26 +71,4 @@ impl<T: Trace> Deref for Borrowed<'_, T> {
 /// assert_eq!(value.as_object().unwrap().ref_count(), 1);
 /// assert!(Value::small(1).as_object().is_none());
 /// ```
-pub struct BorrowedAny<'a> {
-    handle: ManuallyDrop<GcAny>,
-    life: PhantomData<&'a Value>,
-}
-
-impl BorrowedAny<'_> {
-    /// The caller holds a count for the result's lifetime.
-    #[inline]
-    pub(super) fn new(handle: GcAny) -> Self {
-        BorrowedAny {
-            handle: ManuallyDrop::new(handle),
-            life: PhantomData,
-        }
-    }
-}
-
-impl Deref for BorrowedAny<'_> {
-    type Target = GcAny;
-    #[inline]
-    fn deref(&self) -> &GcAny {
-        &self.handle
-    }
-}
+pub type BorrowedAny<'a> = Lent<'a, GcAny>;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::str::Str;
-use super::value::Value;
+use super::value::{Kind, Value};
 use crate::alloc::HeapVec;
 use crate::gc::handle::Gc;
 use crate::gc::trace::{Trace, Visitor};
@@ -119,6 +119,7 @@ impl Function {
 
 // SAFETY: name and captured values are owned and visited once.
 unsafe impl Trace for Function {
+    const VALUE_KIND: u8 = Kind::Function as u8;
     const QUIET_DROP: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         visitor.at_field("__name__");

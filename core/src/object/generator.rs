@@ -27,7 +27,7 @@ use std::marker::PhantomData;
 
 use super::block::{self, Block, BlockTable};
 use super::list::no_room;
-use super::value::Value;
+use super::value::{Kind, Value};
 use crate::gc::handle::{Gc, GcBox};
 use crate::gc::header::Header;
 use crate::gc::trace::{Trace, Visitor};
@@ -460,6 +460,7 @@ unsafe impl<F: Frame> Block for Holding<F> {
 // SAFETY: only the tables of whole blocks trace a generator; the head alone
 // holds no reference.
 unsafe impl Trace for Generator {
+    const VALUE_KIND: u8 = Kind::Generator as u8;
     const TAILED: bool = true;
     fn trace<V: Visitor>(&self, _: &mut V) {}
 }

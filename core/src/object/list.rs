@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::section::Section;
-use super::value::Value;
+use super::value::{Kind, Value};
 use crate::alloc::HeapVec;
 use crate::gc::handle::Gc;
 use crate::gc::trace::{Trace, Visitor};
@@ -362,6 +362,7 @@ impl Iterator for Iter<'_> {
 
 // SAFETY: the items are owned once and visited once.
 unsafe impl Trace for List {
+    const VALUE_KIND: u8 = Kind::List as u8;
     const QUIET_DROP: bool = true;
     #[inline]
     fn trace<V: Visitor>(&self, visitor: &mut V) {

@@ -46,9 +46,7 @@ mod value;
 mod weak;
 mod weakref;
 
-use std::any::TypeId;
-
-pub use borrowed::{Borrowed, BorrowedAny};
+pub use borrowed::{Borrowed, BorrowedAny, Lent};
 pub use buffer::{BufferError, BufferExport, ByteArray, Bytes, Format, MemoryView};
 pub use class::{Class, ClassBuilder, ClassError, Form, MAX_SHARED_NAMES, SlotAccessor, SlotError};
 pub use dict::Dict;
@@ -67,11 +65,10 @@ pub(crate) use weak::FinalizerTable;
 pub use weak::{Detached, Finalizer, WeakIter, WeakKeyDictionary, WeakSet, WeakValueDictionary};
 pub use weakref::{WeakError, WeakProxy, WeakRef, is_weak_referable, weakref_count, weakrefs};
 
-use self::value::Kind;
+pub(crate) use self::value::Kind;
 use crate::alloc::page::describe;
 use crate::gc::handle::GcAny;
 use crate::gc::header::Header;
-use crate::gc::weak::WeakBox;
 use crate::heap::Heap;
 
 /// Bytes of an object with the buffers it owns alone (Python's `getsizeof`,
@@ -122,23 +119,7 @@ pub(crate) fn block_bytes(header: *const Header) -> usize {
 }
 
 /// The kind of value that an object makes.
+#[inline]
 pub(crate) fn kind_of(any: &GcAny) -> Kind {
-    let is = |id: TypeId| any.type_info().type_id() == id;
-    let kinds = [
-        (TypeId::of::<Str>(), Kind::Str),
-        (TypeId::of::<List>(), Kind::List),
-        (TypeId::of::<Tuple>(), Kind::Tuple),
-        (TypeId::of::<Dict>(), Kind::Dict),
-        (TypeId::of::<Instance>(), Kind::Instance),
-        (TypeId::of::<Float>(), Kind::Float),
-        (TypeId::of::<Int>(), Kind::Int),
-        (TypeId::of::<Generator>(), Kind::Generator),
-        (TypeId::of::<Class>(), Kind::Class),
-        (TypeId::of::<WeakBox>(), Kind::WeakRef),
-        (TypeId::of::<Function>(), Kind::Function),
-    ];
-    kinds
-        .into_iter()
-        .find(|&(id, _)| is(id))
-        .map_or(Kind::Other, |(_, kind)| kind)
+    any.type_info().value_kind
 }

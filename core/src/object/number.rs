@@ -1,5 +1,6 @@
 //! Boxed numbers: ints beyond 61 bits, and floats. 16 bytes each, leaves.
 
+use super::value::Kind;
 use crate::gc::handle::Gc;
 use crate::gc::trace::{Trace, Visitor};
 use crate::heap::Heap;
@@ -65,12 +66,14 @@ impl Float {
 
 // SAFETY: holds no reference.
 unsafe impl Trace for Int {
+    const VALUE_KIND: u8 = Kind::Int as u8;
     const HOLDS: bool = false;
     fn trace<V: Visitor>(&self, _: &mut V) {}
 }
 
 // SAFETY: holds no reference.
 unsafe impl Trace for Float {
+    const VALUE_KIND: u8 = Kind::Float as u8;
     const HOLDS: bool = false;
     fn trace<V: Visitor>(&self, _: &mut V) {}
 }

@@ -13,6 +13,7 @@ use std::fmt;
 use super::block::{self, Block, BlockTable};
 use super::hash;
 use super::list::no_room;
+use super::value::Kind;
 use crate::alloc::page::core_of;
 use crate::gc::handle::{Gc, GcBox};
 use crate::gc::header::Header;
@@ -226,6 +227,7 @@ unsafe impl Block for Str {
 
 // SAFETY: holds no reference.
 unsafe impl Trace for Str {
+    const VALUE_KIND: u8 = Kind::Str as u8;
     const HOLDS: bool = false;
     const QUIET_DROP: bool = true;
     const TAILED: bool = true;

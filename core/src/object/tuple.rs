@@ -11,7 +11,7 @@ use std::fmt;
 
 use super::block::{self, Block, BlockTable};
 use super::list::no_room;
-use super::value::Value;
+use super::value::{Kind, Value};
 use crate::gc::handle::{Gc, GcBox};
 use crate::gc::header::Header;
 use crate::gc::trace::{Trace, Visitor};
@@ -175,6 +175,7 @@ unsafe impl Block for Tuple {
 // SAFETY: only the table of the whole block traces a tuple; the head alone
 // holds no reference.
 unsafe impl Trace for Tuple {
+    const VALUE_KIND: u8 = Kind::Tuple as u8;
     const QUIET_DROP: bool = true;
     const TAILED: bool = true;
     const DROP_BLOCK: Option<unsafe fn(*mut u8, usize)> = Some(|header, bytes| {

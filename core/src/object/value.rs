@@ -63,6 +63,34 @@ pub(crate) enum Kind {
     Function = 15,
 }
 
+impl Kind {
+    /// The kind that a type declares ([`Trace::VALUE_KIND`]).
+    #[inline]
+    pub(crate) const fn of_type(declared: u8) -> Kind {
+        const KINDS: [Kind; 11] = [
+            Kind::Str,
+            Kind::List,
+            Kind::Tuple,
+            Kind::Dict,
+            Kind::Instance,
+            Kind::Float,
+            Kind::Int,
+            Kind::Generator,
+            Kind::Class,
+            Kind::WeakRef,
+            Kind::Function,
+        ];
+        let mut next = 0;
+        while next < KINDS.len() {
+            if KINDS[next] as u8 == declared {
+                return KINDS[next];
+            }
+            next += 1;
+        }
+        Kind::Other
+    }
+}
+
 /// A Python value in 8 bytes: None, a boolean, a small int, or a counted
 /// handle on an object.
 ///

@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::fmt;
 
+use super::borrowed::Lent;
 use super::instance::AttributeError;
 use super::key;
 use super::list::no_room;
@@ -282,16 +283,18 @@ impl<T: Trace> From<Weak<T>> for Value {
 }
 
 impl Value {
-    /// The weak reference, if it is one; a proxy is none.
-    pub fn as_weakref(&self) -> Option<WeakRef> {
-        let reference = self.clone().unwrap_as::<WeakBox>(Kind::WeakRef).ok()?;
-        (!reference.is_proxy()).then_some(WeakRef(reference))
+    /// The weak reference, if it is one; a proxy is none. No count moves.
+    pub fn as_weakref(&self) -> Option<Lent<'_, WeakRef>> {
+        let reference = self.borrow::<WeakBox>(Kind::WeakRef)?;
+        (!reference.is_proxy()).then(|| Lent::new(WeakRef(reference.into_handle())))
     }
 
-    /// The weak proxy, if it is one.
-    pub fn as_weak_proxy(&self) -> Option<WeakProxy> {
-        let reference = self.clone().unwrap_as::<WeakBox>(Kind::WeakRef).ok()?;
-        reference.is_proxy().then_some(WeakProxy(reference))
+    /// The weak proxy, if it is one. No count moves.
+    pub fn as_weak_proxy(&self) -> Option<Lent<'_, WeakProxy>> {
+        let reference = self.borrow::<WeakBox>(Kind::WeakRef)?;
+        reference
+            .is_proxy()
+            .then(|| Lent::new(WeakProxy(reference.into_handle())))
     }
 }
 

@@ -130,7 +130,6 @@ impl Describer<'_> {
         }
         if let Some(weak) = value.as_weakref() {
             let target = weak.upgrade();
-            drop(weak);
             let count = value.as_object().map_or(0, |object| object.ref_count()) - 1;
             let to = target.and_then(|target| self.name(&target));
             let back = self.callback_of(value).and_then(|back| self.name(&back));

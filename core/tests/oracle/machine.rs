@@ -262,7 +262,6 @@ impl Machine {
             Code::Deref => {
                 if let Some(weak) = world.name(a).as_weakref() {
                     let value = weak.upgrade().unwrap_or(Value::NONE);
-                    drop(weak);
                     world.set_held(k, value);
                 }
             }

@@ -10,6 +10,7 @@ use super::super::trace::{Edge, Trace, Visitor};
 use super::Callback;
 use super::list::unlink;
 use crate::heap::Heap;
+use crate::object::Kind;
 
 pub(crate) struct Hook {
     pub(crate) object: GcAny,
@@ -44,6 +45,7 @@ const _: () = assert!(size_of::<GcBox<WeakBox>>() == 64);
 
 // SAFETY: callback or value is the one owned edge; the target is not owned.
 unsafe impl Trace for WeakBox {
+    const VALUE_KIND: u8 = Kind::WeakRef as u8;
     const QUIET_DROP: bool = true;
     const WEAK: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {

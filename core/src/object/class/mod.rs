@@ -31,7 +31,7 @@ use super::function::{Function, NativeFn};
 use super::instance::Instance;
 use super::section::Section;
 use super::str::Str;
-use super::value::Value;
+use super::value::{Kind, Value};
 use crate::alloc::HeapVec;
 use crate::gc::handle::Gc;
 use crate::gc::trace::{Trace, Visitor};
@@ -421,6 +421,7 @@ impl Class {
 
 // SAFETY: each field with references is owned and visited once.
 unsafe impl Trace for Class {
+    const VALUE_KIND: u8 = Kind::Class as u8;
     const QUIET_DROP: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         visitor.at_field("__name__");

@@ -377,6 +377,7 @@ impl Gc<Dict> {
 
 // SAFETY: the table is owned and visited once.
 unsafe impl Trace for Dict {
+    const VALUE_KIND: u8 = Kind::Dict as u8;
     const QUIET_DROP: bool = true;
     const UNTRACKS_IN: Option<u32> = Some(2);
     #[inline]

@@ -27,7 +27,7 @@ use super::block::{self, Block, BlockTable};
 use super::class::{Class, Form, Recipe};
 use super::dict::Dict;
 use super::list::no_room;
-use super::value::Value;
+use super::value::{Kind, Value};
 use crate::alloc::size_class::{MAX_BLOCK, block_bytes, class_of};
 use crate::gc::handle::{Gc, GcBox};
 use crate::gc::header::Header;
@@ -333,6 +333,7 @@ unsafe impl Block for Finalized {
 // SAFETY: only the tables of the whole block trace an instance; they visit
 // the class too.
 unsafe impl Trace for Instance {
+    const VALUE_KIND: u8 = Kind::Instance as u8;
     const QUIET_DROP: bool = true;
     const TAILED: bool = true;
     const DROP_BLOCK: Option<unsafe fn(*mut u8, usize)> = Some(|header, bytes| {

@@ -169,7 +169,9 @@ impl WeakKeyDictionary {
     /// The weak references to the keys (Python's `keyrefs`).
     pub fn key_refs(&self) -> Vec<WeakRef> {
         let keys = self.data.keys();
-        keys.iter().filter_map(Value::as_weakref).collect()
+        keys.iter()
+            .filter_map(|value| value.as_weakref().map(|weak| weak.clone()))
+            .collect()
     }
 
     /// Inserts the living entries of another dictionary.

@@ -132,7 +132,10 @@ impl WeakValueDictionary {
     /// The weak references to the values (Python's `valuerefs`).
     pub fn value_refs(&self) -> Vec<WeakRef> {
         let values = self.data.values();
-        values.iter().filter_map(Value::as_weakref).collect()
+        values
+            .iter()
+            .filter_map(|value| value.as_weakref().map(|weak| weak.clone()))
+            .collect()
     }
 }
 
