@@ -1,8 +1,10 @@
 //! The harness as its users see it: a package outside of the workspace, built by cargo, driven by its command line.
 //!
 //! `outside/benches/exuvia.rs` is the example of the documentation; `outside/benches/broken.rs` holds workloads that go
-//! wrong, one way each. Needs cargo, and valgrind for the counted parts (as everything here that counts instructions).
+//! wrong, one way each. What happens when a run is killed is in `killed`, what may be published in `publishable`. Needs cargo, and valgrind for the counted parts (as everything here that counts instructions).
 
+mod killed;
+mod publishable;
 mod support;
 
 use std::process::Command;
@@ -326,72 +328,6 @@ fn a_filter_that_matches_nothing_is_a_usage_error() {
             text(&output)
         );
     }
-}
-
-/// Starts a run of everything and returns once it has begun to write into `out`.
-fn begun(example: &std::path::Path, folder: &std::path::Path) -> std::process::Child {
-    let mut command = Command::new(example);
-    command
-        .args(["run", "--quick", "--out", "out"])
-        .current_dir(folder)
-        .env("EXUVIA_CALLER_DIR", folder)
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null());
-    let mut running = command.spawn().expect("starts");
-    for _ in 0..500 {
-        if folder.join("out/.unfinished").is_file() {
-            return running;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    let _ = running.kill();
-    panic!("the run did not begin");
-}
-
-#[test]
-fn a_killed_run_leaves_nothing_half_written_and_the_next_one_says_so_and_goes_on() {
-    let (example, folder) = (executable("exuvia"), folder());
-    let heap = ["open_close", "--instrument", "heap"];
-    let (_, before) = run(example, &folder, "out", &heap);
-
-    let mut killed = begun(example, folder.path());
-    let second = call(
-        example,
-        folder.path(),
-        &["run", "--quick", "--out", "out", "open_close"],
-    );
-    killed.kill().expect("killed");
-    killed.wait().expect("gone");
-    assert_eq!(code(&second), 3, "two runs do not mix: {}", text(&second));
-    assert!(
-        text(&second).contains("another run is writing"),
-        "{}",
-        text(&second)
-    );
-
-    let left = Record::load(&folder.path().join("out/run.json")).expect("the earlier record");
-    assert_eq!(left.measurements, before.measurements);
-    for command in ["gate", "report"] {
-        let output = call(example, folder.path(), &[command, "out/run.json"]);
-        assert_eq!(code(&output), 3, "{command}: {}", text(&output));
-        assert!(text(&output).contains("has not finished"), "{command}");
-    }
-
-    let (output, again) = run(example, &folder, "out", &heap);
-    assert_eq!(code(&output), 0, "{}", text(&output));
-    assert!(
-        text(&output).contains("ended before it had finished"),
-        "{}",
-        text(&output)
-    );
-    let rows = |record: &Record| record.measurements.len();
-    assert_eq!(rows(&again), rows(&before));
-    let gate = call(
-        example,
-        folder.path(),
-        &["gate", "out/run.json", "--baseline", "out/run.json"],
-    );
-    assert_eq!(code(&gate), 0, "{}", text(&gate));
 }
 
 #[test]

@@ -238,9 +238,18 @@ pub(crate) struct HistoryArgs {
 pub(crate) struct SelftestArgs {
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// Times process pairs for so long [default: 240].
-    #[arg(long)]
-    pub(crate) seconds: Option<u64>,
+    /// Times process pairs for so long.
+    #[arg(long, default_value_t = 240)]
+    pub(crate) seconds: u64,
+    /// Times until each case has so many pairs, however long that takes; at least 20.
+    #[arg(long, conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(20..))]
+    pub(crate) pairs: Option<u64>,
+    /// Counts so many cases, spread over the suite, with and without a defect of known size.
+    #[arg(long, value_name = "CASES", default_value_t = 12)]
+    pub(crate) counted: usize,
+    /// Times so many cases.
+    #[arg(long, value_name = "CASES", default_value_t = 4)]
+    pub(crate) timed: usize,
     /// Prints JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -94,9 +94,13 @@ pub fn run(program: Program, register: impl FnOnce(&mut Suite)) -> ExitCode {
     if let Some(code) = count_if_asked(program, &called) {
         return code;
     }
+    let executes = args.first().is_some_and(|word| word == "exec");
+    if executes {
+        crate::exec::end_with_parent();
+    }
     let mut suite = Suite::new();
     register(&mut suite);
-    if args.first().is_some_and(|word| word == "exec") {
+    if executes {
         return crate::exec::exec(&mut suite, &args[1..]).into();
     }
     told(checked(&suite).and_then(|()| command(program, &suite, args)))
@@ -109,12 +113,14 @@ fn count_if_asked(program: Program, called: &str) -> Option<ExitCode> {
         .file_name()
         .is_some_and(|name| name == crate::run::count::RUNNER_NAME)
     {
+        crate::exec::end_with_parent();
         return Some(crate::run::count::serve_as_runner().into());
     }
     #[cfg(not(feature = "instructions"))]
     let _ = called;
     let count = program.count?;
     std::env::var_os(crate::run::count::PLAN_VARIABLE)?;
+    crate::exec::end_with_parent();
     count();
     Some(ExitCode::SUCCESS)
 }

@@ -13,9 +13,7 @@ use super::{Program, Status, measure};
 use crate::Suite;
 use crate::run::filter::Filter;
 use crate::run::plan::Selection;
-
-/// Seconds of process pairs without `--seconds`.
-const SECONDS: u64 = 240;
+use crate::run::selftest::{Size, Until};
 
 /// Measures, prints and keeps the rates; an alarm on equal exact counts is exit code 3.
 pub(crate) fn selftest(
@@ -34,8 +32,15 @@ pub(crate) fn selftest(
     let out = place.out(None).join("selftest");
     let setup = measure::setup(program, suite, place, selection, &out)?;
     let claim = Claim::new(&out)?;
-    let budget = Duration::from_secs(args.seconds.unwrap_or(SECONDS));
-    let result = crate::run::selftest::run(suite, &setup, budget)?;
+    let size = Size {
+        counted: args.counted,
+        timed: args.timed,
+        until: match args.pairs {
+            Some(pairs) => Until::Pairs(usize::try_from(pairs)?),
+            None => Until::Elapsed(Duration::from_secs(args.seconds)),
+        },
+    };
+    let result = crate::run::selftest::run(suite, &setup, &size)?;
     std::fs::write(
         out.join("selftest.json.new"),
         serde_json::to_string_pretty(&result)?,

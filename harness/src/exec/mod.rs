@@ -6,6 +6,7 @@
 //! - [`request`]: the arguments;
 //! - [`protocol`]: the line of JSON, and the markers of the resident-memory run;
 //! - [`inject`]: defects of known size, for the self test;
+//! - [`orphan`]: a measured process ends with the run that started it;
 //! - [`session`]: the prepared case, and the checksum every instrument verifies;
 //! - `time`, `counted`, `heap`, `leaks`, `rss`: the instruments.
 //!
@@ -16,6 +17,7 @@ mod counted;
 mod heap;
 mod inject;
 mod leaks;
+mod orphan;
 mod protocol;
 mod request;
 mod rss;
@@ -25,6 +27,7 @@ mod time;
 
 pub(crate) use counted::ENTRY_POINT;
 pub(crate) use inject::Inject;
+pub(crate) use orphan::end_with_parent;
 pub(crate) use protocol::{ChildReport, Marker, PROTOCOL};
 pub(crate) use request::{Instrument, Request};
 

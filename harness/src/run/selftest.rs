@@ -16,10 +16,6 @@ use super::{Runner, Setup, duel};
 use crate::exec::{ChildReport, Inject, Instrument};
 use crate::{CaseId, Suite};
 
-/// Counted cases, spread over the suite.
-const COUNTED: usize = 12;
-/// Timed cases.
-const TIMED: usize = 4;
 /// Resampled suites.
 const SUITES: usize = 300;
 /// Pairs of a look, and neighbours that are resampled together.
@@ -29,11 +25,39 @@ const BLOCK: usize = 4;
 /// Slow-downs that are tried, as fractions.
 const SLOWER: [f64; 7] = [0.01, 0.02, 0.03, 0.05, 0.10, 0.20, 0.50];
 
-/// Runs the test; times within `budget`.
-pub(crate) fn run(suite: &Suite, setup: &Setup, budget: Duration) -> anyhow::Result<SelfTest> {
+/// How thorough the test is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    /// Counted cases, spread over the suite.
+    pub(crate) counted: usize,
+    /// Timed cases.
+    pub(crate) timed: usize,
+    pub(crate) until: Until,
+}
+
+/// When there are enough process pairs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Until {
+    /// After so long.
+    Elapsed(Duration),
+    /// When each case has so many.
+    Pairs(usize),
+}
+
+impl Until {
+    fn reached(self, start: Instant, pairs: &[Vec<[f64; 2]>]) -> bool {
+        match self {
+            Self::Elapsed(budget) => start.elapsed() >= budget,
+            Self::Pairs(wanted) => pairs.iter().all(|pairs| pairs.len() >= wanted),
+        }
+    }
+}
+
+/// Runs the test.
+pub(crate) fn run(suite: &Suite, setup: &Setup, size: &Size) -> anyhow::Result<SelfTest> {
     let plan = Plan::new(suite, &setup.selection);
     let runner = Runner::new(setup, &plan)?;
-    let counted = spread(&plan, Instrument::Instructions, COUNTED);
+    let counted = spread(&plan, Instrument::Instructions, size.counted);
     let mut metrics = Vec::new();
     if runner.valgrind.is_ok() {
         metrics.push(instructions(setup, &plan, &counted)?);
@@ -41,13 +65,13 @@ pub(crate) fn run(suite: &Suite, setup: &Setup, budget: Duration) -> anyhow::Res
     metrics.push(blocks(
         setup,
         &plan,
-        &spread(&plan, Instrument::Heap, COUNTED),
+        &spread(&plan, Instrument::Heap, size.counted),
     )?);
     metrics.push(times(
         setup,
         &plan,
-        &spread(&plan, Instrument::Time, TIMED),
-        budget,
+        &spread(&plan, Instrument::Time, size.timed),
+        size.until,
     )?);
     runner.progress.finish();
     Ok(SelfTest {
@@ -215,7 +239,7 @@ fn times(
     setup: &Setup,
     plan: &Plan,
     cases: &[CaseId],
-    budget: Duration,
+    until: Until,
 ) -> anyhow::Result<SelfTestMetric> {
     let plain = Runner::new(setup, plan)?;
     let mut slowed = Runner::new(setup, plan)?;
@@ -224,9 +248,12 @@ fn times(
     let start = Instant::now();
     let mut equal: Vec<Vec<[f64; 2]>> = vec![Vec::new(); cases.len()];
     let mut slower = equal.clone();
-    while start.elapsed() < budget {
+    let mut failed = 0;
+    while !until.reached(start, &equal) && failed <= cases.len() {
         for (index, case) in cases.iter().enumerate() {
-            equal[index].extend(duel::pair(&plain, &plain, case, rng.bool()));
+            let pair = duel::pair(&plain, &plain, case, rng.bool());
+            failed += usize::from(pair.is_none());
+            equal[index].extend(pair);
             if slower[index].len() < PAIRS {
                 slower[index].extend(duel::pair(&plain, &slowed, case, rng.bool()));
             }

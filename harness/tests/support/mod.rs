@@ -16,28 +16,31 @@ fn package() -> PathBuf {
 /// Every bench target of the package by name, built once per test process.
 fn built() -> &'static BTreeMap<String, PathBuf> {
     static BUILT: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo
-            .args([
-                "bench",
-                "--no-run",
-                "--message-format=json-render-diagnostics",
-            ])
-            .current_dir(package())
-            .stderr(Stdio::inherit());
-        if std::env::var_os("CARGO_TARGET_DIR").is_none() {
-            let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
-            cargo.env("CARGO_TARGET_DIR", target);
-        }
-        let output = cargo.output().expect("cargo starts");
-        assert!(
-            output.status.success(),
-            "the package outside of the workspace builds"
-        );
-        let messages = String::from_utf8_lossy(&output.stdout);
-        messages.lines().filter_map(bench_target).collect()
-    })
+    BUILT.get_or_init(|| bench_targets(&package()))
+}
+
+/// Builds a package and gives its bench targets by name.
+pub(crate) fn bench_targets(package: &Path) -> BTreeMap<String, PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args([
+            "bench",
+            "--no-run",
+            "--message-format=json-render-diagnostics",
+        ])
+        .current_dir(package)
+        .stderr(Stdio::inherit());
+    if std::env::var_os("CARGO_TARGET_DIR").is_none() {
+        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+        cargo.env("CARGO_TARGET_DIR", target);
+    }
+    let output = cargo.output().expect("cargo starts");
+    assert!(
+        output.status.success(),
+        "the package outside of the workspace builds"
+    );
+    let messages = String::from_utf8_lossy(&output.stdout);
+    messages.lines().filter_map(bench_target).collect()
 }
 
 /// Name and executable of a bench target that cargo tells of.
