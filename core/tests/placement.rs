@@ -274,3 +274,33 @@ fn a_panic_while_items_of_a_tail_are_made_leaves_nothing_behind() {
         assert_eq!(Gc::ref_count(&counted), 1);
     });
 }
+
+#[test]
+fn pages_of_an_arena_that_was_given_back_are_in_no_list() {
+    const ARENAS: usize = 3;
+    const ARENA_BYTES: usize = 4 << 20;
+    for collected in [None, Some(0), Some(1)] {
+        let heap = Heap::builder().enabled(false).build();
+        let count = ARENAS * ARENA_BYTES / 2048;
+        let objects: Vec<Gc<Sized<2000>>> = (0..count)
+            .map(|_| {
+                heap.alloc(Sized {
+                    me: RefCell::new(None),
+                    bytes: [1; 2000],
+                })
+            })
+            .collect();
+        let arenas = heap.memory().arenas;
+        assert!(arenas >= ARENAS);
+        // Their pages are listed as young, as middle, or as holding suspects.
+        if let Some(generation) = collected {
+            heap.collect(generation).unwrap();
+        }
+        drop(objects);
+        assert!(heap.memory().arenas < arenas, "{collected:?}");
+        for generation in 0..3 {
+            assert_eq!(heap.collect(generation).unwrap(), 0);
+            heap.verify().unwrap();
+        }
+    }
+}

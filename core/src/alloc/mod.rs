@@ -26,6 +26,8 @@ pub(crate) mod pools;
 pub(crate) mod prefix;
 pub(crate) mod size_class;
 pub(crate) mod source;
+#[cfg(test)]
+mod tests;
 
 pub use api2::HeapAlloc;
 pub use global::GlobalBackend;

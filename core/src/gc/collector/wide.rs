@@ -241,3 +241,48 @@ pub(super) unsafe fn holds(header: &Header) -> bool {
     // SAFETY: duty 1.
     !header.has(PREFIXED) || unsafe { describe(header) }.0.holds
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::{Gc, Heap, Trace};
+
+    #[derive(Trace)]
+    struct Node<const N: usize> {
+        next: Cell<Option<Gc<Node<N>>>>,
+        #[trace(leaf)]
+        _bytes: [u8; N],
+    }
+
+    fn nodes<const N: usize>(heap: &Heap, count: usize) -> Vec<Gc<Node<N>>> {
+        let node = |_| Node {
+            next: Cell::new(None),
+            _bytes: [0; N],
+        };
+        (0..count).map(|index| heap.alloc(node(index))).collect()
+    }
+
+    #[test]
+    fn a_collection_is_wide_above_a_share_of_what_it_may_examine() {
+        let heap = Heap::builder().enabled(false).build();
+        let core = heap.core();
+        let small = nodes::<8>(&heap, 3000);
+        // Outside of pages.
+        let large = nodes::<10_000>(&heap, 200);
+        let leaves: Vec<Gc<u64>> = (0..5000).map(|leaf| heap.alloc(leaf)).collect();
+        // Leaves count in mixed pages alone, where a rare type begins.
+        let apart = |is: usize, of: usize| is.abs_diff(of) <= 32;
+        for (generation, share) in [(0, 2), (1, 8), (2, 16)] {
+            let limit = limit(core, generation);
+            assert!(apart(limit * share, 3200), "{limit} in {generation}");
+            heap.collect(generation as usize).unwrap();
+        }
+        assert!(limit(core, 0) < 32 && limit(core, 1) < 32, "all is old");
+        assert_eq!(limit(core, -1), usize::MAX - 1);
+        heap.examine_widely_above(Some(7));
+        assert_eq!(limit(core, 2), 7);
+        drop((small, large, leaves));
+    }
+}

@@ -263,3 +263,23 @@ fn grow(list: &mut Vec<NonNull<Header>>, most: usize, limit: usize) -> bool {
     let more = list.capacity().max(512).min(most);
     list.capacity() + more <= limit.max(1) && list.try_reserve_exact(more).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_fetched_comes_back_in_order_some_calls_later() {
+        let headers: Vec<u64> = vec![0; 3 * AHEAD + 1];
+        let objects = headers.iter().map(|header| NonNull::from(header).cast());
+        let mut ahead = Ahead::default();
+        let arrived: Vec<_> = objects
+            .clone()
+            .map(|object| ahead.exchange(object))
+            .collect();
+        assert!(arrived[..AHEAD].iter().all(Option::is_none));
+        let arrived = arrived.into_iter().flatten();
+        let all: Vec<NonNull<Header>> = arrived.chain(ahead.drain()).collect();
+        assert!(all.into_iter().eq(objects));
+    }
+}
