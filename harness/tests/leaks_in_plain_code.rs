@@ -2,7 +2,7 @@
 //!
 //! One test only: every block of the process is counted, so nothing may run beside it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use exuvia_harness::Alloc;
@@ -56,6 +56,23 @@ fn plain_code_is_judged_by_what_it_leaves_in_the_allocator() {
     let mut log = Vec::new();
     let report = check(|| log.push(7_u64));
     assert_eq!(report.findings[0].type_name, "(bytes)", "{report}");
+    if cfg!(feature = "dhat") {
+        let site = report.findings[0].site.as_deref().unwrap_or_default();
+        assert!(site.contains("leaks_in_plain_code.rs:"), "{report}");
+    } else {
+        assert!(report.to_string().contains("feature `dhat`"), "{report}");
+    }
+
+    // Two places of one function that leak blocks of one size: two defects.
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    let report = check(|| {
+        left.push(Box::new(1_u64));
+        right.push((0, Box::new(2_u64)));
+    });
+    if cfg!(feature = "dhat") {
+        let prints: BTreeSet<_> = report.findings.iter().map(|f| &f.fingerprint).collect();
+        assert_eq!(prints.len(), 2, "{report}");
+    }
 
     // A bounded ring and a bounded cache.
     let mut ring = VecDeque::new();

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use exuvia_core::object::{List, Value};
 use exuvia_core::{Gc, Heap, Root, Trace};
 use exuvia_harness::leak::{LeakCheck, LeakClass, LeakReport, Verdict};
 
@@ -149,6 +150,22 @@ fn roots_that_pile_up_are_a_native_pin() {
     let report = check(|heap| roots.push(heap.root("one more", node(heap))));
     assert!(
         is(only(&report), LeakClass::NativePin, "Node", 1.0),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_buffer_that_grows_without_objects_is_named_by_its_owner() {
+    let mut log = None;
+    let report = check(|heap| {
+        let log = log.get_or_insert_with(|| heap.root("log", List::new(heap)));
+        log.push(heap, Value::small(1));
+    });
+    let finding = &report.findings[0];
+    assert_eq!(finding.type_name, "(bytes)", "{report}");
+    let holder = finding.holder.as_deref().unwrap_or_default();
+    assert!(
+        holder.starts_with("the buffer of root \"log\" -> list, "),
         "{report}"
     );
 }

@@ -1,15 +1,21 @@
 //! A moment to compare with: which objects existed, and how much the larger holders held.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use super::table::{Bitmap, ObjectTable};
 use super::types::Types;
+use super::walk::Walk;
 use crate::gc::collector::visitors::each_edge;
 use crate::heap::Heap;
+use crate::object::buffer_bytes;
 
 /// Holders with fewer references than this are not remembered: their growth is what they hold now.
 const REMEMBERED_DEGREE: u32 = 8;
+
+/// Buffers smaller than this are not remembered either.
+const REMEMBERED_BUFFER: usize = 256;
 
 /// A remembered moment of one heap ([`Heap::mark`]).
 ///
@@ -33,9 +39,18 @@ pub struct HeapMark {
     pub(super) by_type: BTreeMap<String, (u64, u64)>,
     /// The address of what each root or native handle holds, ascending.
     roots: Vec<usize>,
+    /// Objects with large buffers of their own, by address, ascending, and the bytes of these.
+    buffers: Vec<(usize, usize)>,
 }
 
 impl HeapMark {
+    fn buffer_of(&self, address: usize) -> usize {
+        let found = self
+            .buffers
+            .binary_search_by_key(&address, |buffer| buffer.0);
+        found.map_or(0, |place| self.buffers[place].1)
+    }
+
     /// How many roots and native handles held the object at this address.
     pub(super) fn roots_of(&self, address: usize) -> u64 {
         let from = self.roots.partition_point(|&held| held < address);
@@ -50,6 +65,27 @@ impl fmt::Debug for HeapMark {
             .field("by_type", &self.by_type)
             .finish_non_exhaustive()
     }
+}
+
+/// An object whose own buffer grew, by its path.
+///
+/// ```
+/// use exuvia_core::Heap;
+/// use exuvia_core::object::ByteArray;
+/// let heap = Heap::new();
+/// let log = heap.root("log", ByteArray::new(&heap, b""));
+/// let mark = heap.mark();
+/// log.extend(&heap, &[b'x'; 5000]).unwrap();
+/// assert_eq!(heap.buffers_since(&mark)[0].type_name, std::any::type_name::<ByteArray>());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrownBuffer {
+    /// The shortest path to it without positions, as in [`Survey::paths`](super::survey::Survey::paths).
+    pub path: String,
+    /// Its type.
+    pub type_name: String,
+    /// Bytes more than at the mark.
+    pub gained: u64,
 }
 
 /// Objects of one type then and now.
@@ -86,7 +122,7 @@ impl Heap {
         let table = ObjectTable::of(self.core());
         let mut types = Types::default();
         let mut counts: Vec<(u64, u64)> = Vec::new();
-        let mut degrees = HashMap::new();
+        let (mut degrees, mut buffers) = (HashMap::new(), Vec::new());
         table.each(|_, header| {
             // SAFETY: a walk shows live objects.
             let (number, bytes) =
@@ -100,6 +136,11 @@ impl Heap {
             if degree >= REMEMBERED_DEGREE {
                 degrees.insert(header.addr(), degree);
             }
+            // SAFETY: as above.
+            let bytes = unsafe { buffer_bytes(header) };
+            if bytes >= REMEMBERED_BUFFER {
+                buffers.push((header.addr(), bytes));
+            }
         });
         let mut by_type: BTreeMap<String, (u64, u64)> = BTreeMap::new();
         for (number, (objects, bytes)) in counts.into_iter().enumerate() {
@@ -108,6 +149,7 @@ impl Heap {
                 .or_default();
             *sum = (sum.0 + objects, sum.1 + bytes);
         }
+        buffers.sort_unstable();
         let held = self.core().roots.borrow();
         let mut roots: Vec<usize> = held.headers().map(|header| header.addr().get()).collect();
         roots.sort_unstable();
@@ -116,7 +158,51 @@ impl Heap {
             degrees,
             by_type,
             roots,
+            buffers,
         }
+    }
+
+    /// The objects whose own buffers grew most since a mark, ten at most, most gained first. O(objects + edges).
+    ///
+    /// For bytes that grow while objects do not: numbers in a list, text in a bytearray.
+    ///
+    /// ```
+    /// use exuvia_core::Heap;
+    /// use exuvia_core::object::{List, Value};
+    /// let heap = Heap::new();
+    /// let log = heap.root("log", List::new(&heap));
+    /// let mark = heap.mark();
+    /// (0..1000).for_each(|n| log.push(&heap, Value::small(n)));
+    /// let grown = &heap.buffers_since(&mark)[0];
+    /// assert_eq!(grown.path, "root \"log\" -> list");
+    /// assert!(grown.gained >= 8_000);
+    /// ```
+    ///
+    /// # Panics
+    /// With 2^32 objects or more.
+    pub fn buffers_since(&self, mark: &HeapMark) -> Vec<GrownBuffer> {
+        const SHOWN: usize = 10;
+        let walk = Walk::of(self.core());
+        let mut grown: Vec<(usize, u32)> = Vec::new();
+        walk.references.table.each(|object, header| {
+            // SAFETY: a walk shows live objects.
+            let bytes = unsafe { buffer_bytes(header) };
+            let gained = bytes.saturating_sub(mark.buffer_of(header.addr()));
+            if bytes >= REMEMBERED_BUFFER && gained > 0 {
+                grown.push((gained, object));
+            }
+        });
+        grown.sort_unstable_by_key(|&(gained, object)| (Reverse(gained), object));
+        let largest = grown.into_iter().take(SHOWN);
+        let row = |(gained, object): (usize, u32)| {
+            let node = walk.paths[object as usize];
+            GrownBuffer {
+                path: walk.tree.text(node, &walk.types),
+                type_name: walk.types.name(walk.tree.type_of(node)).to_owned(),
+                gained: gained as u64,
+            }
+        };
+        largest.map(row).collect()
     }
 
     /// What changed since a mark, by type, largest growth in bytes first. O(objects).

@@ -140,6 +140,9 @@ pub(crate) fn short_name(path: &str) -> String {
             other => other.to_lowercase(),
         };
     }
+    if path.starts_with("exuvia_core::gc::weak::") && path.ends_with("::WeakBox") {
+        return "weakref".to_owned();
+    }
     let mut short = String::new();
     let mut word = String::new();
     for c in path.chars() {
@@ -166,5 +169,7 @@ mod tests {
         assert_eq!(short_name("alloc::vec::Vec<a::b::C>"), "Vec<C>");
         assert_eq!(short_name("exuvia_core::object::list::List"), "list");
         assert_eq!(short_name("(u8, a::B)"), "(u8, B)");
+        let weak = std::any::type_name::<crate::gc::weak::WeakBox>();
+        assert_eq!(short_name(weak), "weakref");
     }
 }

@@ -93,6 +93,20 @@ pub fn size_of(value: &Value) -> usize {
     object.size() + buffers
 }
 
+/// Bytes of the buffers that an object owns alone; an instance's dict is none.
+///
+/// # Safety
+/// 1. `header` belongs to a live object.
+pub(crate) unsafe fn buffer_bytes(header: *const Header) -> usize {
+    // SAFETY: duty 1; `ManuallyDrop` gives no count up.
+    let handle = unsafe { GcAny::from_header(header) };
+    let value = std::mem::ManuallyDrop::new(Value::from(handle));
+    match value.kind() {
+        Some(Kind::Instance) => 0,
+        _ => size_of(&value).saturating_sub(block_bytes(header)),
+    }
+}
+
 /// References to an object (Python's `getrefcount`, without the argument's
 /// own); `u32::MAX` for an immortal one and for immediates.
 pub fn ref_count(value: &Value) -> usize {

@@ -199,6 +199,22 @@ fn finding(
     }
 }
 
+impl LeakFinding {
+    /// Whether bytes grow and objects do not.
+    pub(super) fn is_bytes(&self) -> bool {
+        self.type_name == BYTES
+    }
+
+    /// Says in which object's buffer they do.
+    pub(super) fn grows_in(&mut self, path: &str, gained: u64) {
+        self.holder = Some(format!("the buffer of {path}, {gained} B larger"));
+        self.fingerprint = fingerprint(self.class, &self.type_name, Some(path));
+    }
+}
+
+/// The type name of bytes that grow while objects do not.
+const BYTES: &str = "(bytes)";
+
 fn underflow(name: &str) -> LeakFinding {
     let class = LeakClass::CountUnderflow;
     LeakFinding {
@@ -217,7 +233,7 @@ fn underflow(name: &str) -> LeakFinding {
 pub(super) fn type_of(series: &Series) -> String {
     match series {
         Series::Objects => "(objects)".to_owned(),
-        Series::Bytes => "(bytes)".to_owned(),
+        Series::Bytes => BYTES.to_owned(),
         Series::Type(name)
         | Series::Surplus(name)
         | Series::Cycle(name)

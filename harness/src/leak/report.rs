@@ -78,13 +78,37 @@ impl LeakReport {
     }
 }
 
+impl LeakReport {
+    /// What this build lacks to name the sites of what was found without any.
+    fn feature_for_sites(&self) -> Option<&'static str> {
+        let is_nameless = self.findings.iter().all(|finding| finding.site.is_none());
+        let is_plain = self.findings.iter().any(is_total);
+        match is_plain {
+            _ if !is_nameless => None,
+            true if cfg!(not(feature = "dhat")) => Some("dhat"),
+            false if cfg!(not(feature = "sites")) => Some("sites"),
+            _ => None,
+        }
+    }
+
+    /// Whether bytes grow of which nobody knows where they are allocated.
+    pub(super) fn has_nameless_bytes(&self) -> bool {
+        let mut findings = self.findings.iter();
+        findings.any(|finding| finding.is_bytes() && finding.site.is_none())
+    }
+}
+
+/// Whether a finding is a total, of code whose types are not known.
+fn is_total(finding: &LeakFinding) -> bool {
+    finding.type_name.starts_with('(')
+}
+
 /// The totals of plain code are one finding; each place that leaves blocks behind becomes one of its own.
 pub(super) fn name_plain_site(report: &mut LeakReport, plain: &PlainSite) {
-    let is_total = |finding: &LeakFinding| finding.type_name.starts_with('(');
     let Some(total) = report.findings.iter().find(|f| is_total(f)).cloned() else {
         return;
     };
-    let in_bytes = total.type_name == "(bytes)";
+    let in_bytes = total.is_bytes();
     let rate = if in_bytes { plain.bytes } else { plain.blocks };
     // What a cache or buffer keeps by chance is no leak: the place must leave a fair part of the whole.
     if rate < total.rate * MIN_SITE_SHARE {
@@ -96,7 +120,11 @@ pub(super) fn name_plain_site(report: &mut LeakReport, plain: &PlainSite) {
         bytes_per_iteration: Some(plain.bytes),
         holder: Some(format!("blocks of {size:.0} B from {}", plain.function)),
         site: Some(plain.site.clone()),
-        fingerprint: fingerprint(total.class, &total.type_name, Some(&plain.function)),
+        fingerprint: fingerprint(
+            total.class,
+            &total.type_name,
+            Some(&plain.identity(in_bytes)),
+        ),
         ..total.clone()
     };
     match report
@@ -138,6 +166,12 @@ impl fmt::Display for LeakReport {
                 self.findings
                     .iter()
                     .try_for_each(|finding| write!(f, "\n  {finding}"))?;
+                if let Some(feature) = self.feature_for_sites() {
+                    write!(
+                        f,
+                        "\n  to see where it is allocated, enable exuvia-harness's feature `{feature}`"
+                    )?;
+                }
                 f.write_str("\n  if this growth is meant, say so with `.expect_growth(..)`")
             }
         }

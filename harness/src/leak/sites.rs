@@ -13,6 +13,18 @@ pub(crate) struct PlainSite {
     pub(crate) bytes: f64,
 }
 
+impl PlainSite {
+    /// What tells the place from others of its function and stays when lines above it come or go: the column, and the size
+    /// of the blocks where all have one and none grows.
+    pub(crate) fn identity(&self, is_buffer: bool) -> String {
+        let column = self.site.rsplit(':').next().unwrap_or_default();
+        let size = self.bytes / self.blocks.max(f64::MIN_POSITIVE);
+        let size = Some(size).filter(|size| !is_buffer && size.fract() == 0.0);
+        let size = size.map_or_else(String::new, |size| format!(" of {size:.0} B"));
+        format!("{}:{column}{size}", self.function)
+    }
+}
+
 /// Runs the body under dhat and returns what it left, most blocks first. Empty without the feature `dhat`.
 ///
 /// The allocator stays in its counting mode before and after; blocks from before are freed correctly in every mode.

@@ -40,6 +40,11 @@ pub(crate) trait Subject {
         Vec::new()
     }
 
+    /// Paths to objects whose own buffers grew since the mark, and the bytes, most first.
+    fn grown_buffers(&self) -> Vec<(String, u64)> {
+        Vec::new()
+    }
+
     /// Turns the tracing of allocation sites on or off; returns whether it is on now.
     fn trace_sites(&mut self, _on: bool) -> bool {
         false
@@ -108,6 +113,10 @@ impl<F: FnMut()> Subject for Probed<'_, F> {
     fn holders(&self, chosen: &dyn Fn(&str, &str) -> bool) -> Vec<Held> {
         self.probe
             .holders(&|path, name| !self.is_expected(name) && chosen(path, name))
+    }
+
+    fn grown_buffers(&self) -> Vec<(String, u64)> {
+        self.probe.grown_buffers()
     }
 
     fn trace_sites(&mut self, on: bool) -> bool {

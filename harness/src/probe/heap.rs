@@ -144,6 +144,15 @@ impl Probe for HeapProbe {
             .collect()
     }
 
+    fn grown_buffers(&self) -> Vec<(String, u64)> {
+        let marks = self.marks.borrow();
+        let pairs = self.heaps.iter().zip(marks.iter());
+        let grown = pairs.flat_map(|(heap, mark)| heap.buffers_since(mark));
+        let mut rows: Vec<_> = grown.map(|buffer| (buffer.path, buffer.gained)).collect();
+        rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        rows
+    }
+
     fn pauses(&self) -> Vec<u64> {
         let collections = self.heaps.iter().flat_map(Heap::collections);
         collections

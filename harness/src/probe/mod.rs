@@ -171,6 +171,11 @@ pub trait Probe {
         Vec::new()
     }
 
+    /// Objects whose own buffers grew since the mark: path and bytes gained, most first. Empty when that is not known.
+    fn grown_buffers(&self) -> Vec<(String, u64)> {
+        Vec::new()
+    }
+
     /// Wall time in nanoseconds of each collection so far, oldest first. Empty when nothing is collected.
     fn pauses(&self) -> Vec<u64> {
         Vec::new()

@@ -28,8 +28,10 @@ use crate::heap::Heap;
 use crate::heap::core::HeapCore;
 use crate::heap::errors::AllocError;
 pub(crate) use clear::{Cleared, call_back, clear, clear_and_call, detach};
+#[cfg(feature = "testing")]
+pub(crate) use list::first_of;
 use list::link;
-pub(crate) use list::{boxes_of, each_ephemeron, first_of, hooked, is_key, shared};
+pub(crate) use list::{boxes_of, each_ephemeron, hooked, is_key, shared};
 pub(crate) use reference::{Hash, Hook, WeakBox, box_of};
 
 /// What runs when the referent of a weak reference dies. It is an object of

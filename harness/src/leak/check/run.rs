@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::leak::binomial::as_f64;
-use crate::leak::finding::{Evidence, classify};
+use crate::leak::finding::{Evidence, LeakFinding, classify};
 use crate::leak::growth::{Growth, GrowthTest, Plan, Series, Step};
 use crate::leak::report::{LeakReport, MeasuredSeries, name_plain_site};
 use crate::leak::subject::{Counted, Edges, Subject};
@@ -145,13 +145,20 @@ impl Run {
             Verdict::Leak { .. } => subject.holders(&|path, name| leaks(&growth, path, name)),
             _ => Vec::new(),
         };
-        let findings = classify(&Evidence {
+        let mut findings = classify(&Evidence {
             growth: &growth,
             bytes: &self.bytes_per_iteration(growth.iterations),
             underflows: &self.last.underflows,
             holder: &|name| self.holder(name, edges.get_or_init(|| subject.edges())),
             held: &held,
         });
+        let is_nameless =
+            |finding: &&mut LeakFinding| finding.is_bytes() && finding.holder.is_none();
+        if let Some(bytes) = findings.iter_mut().find(is_nameless)
+            && let Some((path, gained)) = subject.grown_buffers().first()
+        {
+            bytes.grows_in(path, *gained);
+        }
         let measured = |series: &Series| MeasuredSeries {
             series: series.clone(),
             points: self.test.points(series),
@@ -190,6 +197,13 @@ impl Run {
         let iterations = (wanted as u64).min(fits).max(1);
         for plain in subject.sites_of(iterations).iter().take(SITES_NAMED) {
             name_plain_site(report, plain);
+        }
+        if report.has_nameless_bytes() {
+            // A buffer grows each time it is full: once while as many iterations run as have run so far.
+            let until_full = (report.iterations() * 2).min(fits).max(1);
+            for plain in subject.sites_of(until_full).iter().take(SITES_NAMED) {
+                name_plain_site(report, plain);
+            }
         }
         if !subject.trace_sites(true) {
             return;
