@@ -313,3 +313,29 @@ fn trends_and_peers_are_drawn_with_the_numbers_they_were_made_of() {
     assert!(text.contains("Ahead of the best peer in 3 of 3 rows."));
     assert!(text.contains("3 with a step"));
 }
+
+/// The text of the cells after each row header `name` up to the end of its row.
+fn cells_after(page: &str, name: &str) -> Vec<Vec<String>> {
+    let header = format!("{name}</th>");
+    let rows = page.split(&header).skip(1);
+    let text = |cell: &str| {
+        let inner = cell.split_once('>').map_or("", |(_, inner)| inner);
+        inner.split('<').next().unwrap_or_default().to_owned()
+    };
+    let cells = |row: &str| {
+        let row = row.split("</tr>").next().unwrap_or_default();
+        row.split("<td").skip(1).map(text).collect()
+    };
+    rows.map(cells).collect()
+}
+
+#[test]
+fn a_leak_verdict_is_a_word_where_it_is_known() {
+    let page = pages::page("fail-40");
+    let rows = cells_after(&page, "Leak verdict");
+    let against: Vec<_> = rows.iter().filter(|cells| cells.len() == 6).collect();
+    assert!(!against.is_empty(), "{rows:?}");
+    for cells in against {
+        assert_ne!(cells[1], "–", "{cells:?}");
+    }
+}

@@ -67,6 +67,14 @@ pub(crate) fn init(place: &Place, args: &InitArgs) -> anyhow::Result<Status> {
         ))
         .into());
     }
+    if !is_package(&folder)? {
+        return Err(UsageError::Other(format!(
+            "{} is a workspace without a package of its own: name the folder of the member to measure, \
+             `exuvia init FOLDER`",
+            folder.join("Cargo.toml").display()
+        ))
+        .into());
+    }
     let files = [
         ("benches/exuvia.rs", BENCH),
         (".cargo/config.toml", ALIAS),
@@ -81,8 +89,24 @@ pub(crate) fn init(place: &Place, args: &InitArgs) -> anyhow::Result<Status> {
     println!(
         "\nadd to Cargo.toml:\n\n[dev-dependencies]\nexuvia-harness = {{ {source}, features = [\"full\"] }}\n{MANIFEST}"
     );
+    if source.starts_with("path") {
+        println!(
+            "(a path is good on this machine; for others and CI give `git = \"URL\"` of a repository with the harness)\n"
+        );
+    }
     println!("then: cargo exuvia run --quick");
     Ok(Status::Pass)
+}
+
+/// Whether the manifest has a `[package]`, which a bench target needs.
+fn is_package(folder: &Path) -> anyhow::Result<bool> {
+    let file = folder.join("Cargo.toml");
+    let text = std::fs::read_to_string(&file)
+        .with_context(|| format!("cannot read {}", file.display()))?;
+    let manifest: toml::Table = text
+        .parse()
+        .map_err(|error| UsageError::Other(format!("{}: {error}", file.display())))?;
+    Ok(manifest.contains_key("package"))
 }
 
 /// Where cargo finds the harness: in the checkout that this program was built from, else in a registry.
@@ -129,6 +153,20 @@ fn write_new(file: &Path, text: &str) -> anyhow::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_workspace_without_a_package_is_refused_and_stays_untouched() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let manifest = folder.path().join("Cargo.toml");
+        std::fs::write(&manifest, "[workspace]\nmembers = [\"a\"]\n").expect("written");
+        let place = Place::new("x", env!("CARGO_MANIFEST_DIR"));
+        let args = InitArgs {
+            folder: Some(folder.path().to_owned()),
+        };
+        let error = init(&place, &args).expect_err("no package");
+        assert!(error.is::<UsageError>() && error.to_string().contains("name the folder"));
+        assert!(!folder.path().join("benches").exists());
+    }
 
     #[test]
     fn the_way_to_the_harness_is_relative() {

@@ -125,6 +125,9 @@ impl Builder<'_> {
             bail!("it has no bench target `{}` to measure", build::BENCH);
         }
         self.lend_lock_file(&root)?;
+        for folder in [&self.place.root, &self.place.manifest_dir] {
+            self.trees.link_neighbours(name, folder)?;
+        }
         let built = build::bench(&root, &self.place.package, &self.environment())?;
         let executable = self.home.join(format!("exuvia-{name}"));
         std::fs::copy(&built, &executable)

@@ -3,7 +3,7 @@
 //! A small shell process waits for the end of its standard input, which the kernel closes with this process, and then
 //! removes the worktrees. What a machine that was switched off left behind is removed before new ones are made.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use anyhow::{Context, bail};
@@ -71,6 +71,38 @@ impl Worktrees {
         Ok(tree)
     }
 
+    /// A dependency beside the repository (`path = "../other"`) is looked for beside the worktree: puts a link to it
+    /// there. `package` lies in the repository.
+    pub(crate) fn link_neighbours(&self, name: &str, package: &Path) -> anyhow::Result<()> {
+        let file = package.join("Cargo.toml");
+        let text = std::fs::read_to_string(&file)
+            .with_context(|| format!("cannot read {}", file.display()))?;
+        let manifest: toml::Table = text
+            .parse()
+            .with_context(|| format!("cannot read {}", file.display()))?;
+        let package = package.canonicalize().context("the package is gone")?;
+        let copy = self.inside(name, &package)?;
+        for path in dependency_paths(&manifest) {
+            let ups = Path::new(path)
+                .components()
+                .take_while(|part| *part == Component::ParentDir)
+                .count();
+            let Some(neighbour) = Path::new(path).components().nth(ups) else {
+                continue; // a folder above: nothing that a link could stand for
+            };
+            let beside = |folder: &Path| Some(folder.ancestors().nth(ups)?.join(neighbour));
+            let (Some(there), Some(link)) = (beside(&package), beside(&copy)) else {
+                continue;
+            };
+            let leaves = !link.starts_with(self.folder.join(name));
+            if leaves && there.exists() && link.symlink_metadata().is_err() {
+                std::os::unix::fs::symlink(&there, &link)
+                    .with_context(|| format!("cannot link {}", link.display()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// The flags that take the folders of both worktrees out of an executable: the same for both builds, so that they
     /// share what they depend on.
     pub(crate) fn remapping(&self) -> String {
@@ -98,6 +130,19 @@ impl Worktrees {
             .join(name)
             .join(folder.strip_prefix(&top).unwrap_or(Path::new(""))))
     }
+}
+
+/// The paths of a manifest's dependencies, wherever they stand in it.
+fn dependency_paths(table: &toml::Table) -> Vec<&str> {
+    let mut paths = Vec::new();
+    for (key, value) in table {
+        match value {
+            toml::Value::String(path) if key == "path" => paths.push(path.as_str()),
+            toml::Value::Table(inner) => paths.extend(dependency_paths(inner)),
+            _ => {}
+        }
+    }
+    paths
 }
 
 impl Drop for Worktrees {
@@ -223,6 +268,29 @@ mod tests {
         trees
             .add("head", "HEAD")
             .expect("in place of what was left over");
+    }
+
+    #[test]
+    fn a_dependency_beside_the_repository_is_found_from_a_worktree() {
+        let around = tempfile::tempdir().expect("a folder");
+        let (mine, other) = (around.path().join("mine"), around.path().join("other"));
+        for folder in [&mine, &other] {
+            std::fs::create_dir(folder).expect("made");
+        }
+        std::fs::write(other.join("here"), "").expect("written");
+        let manifest = "[dependencies]\nin = { path = \"in\" }\n[dev-dependencies]\nother = { path = \"../other/x\" }\n";
+        std::fs::write(mine.join("Cargo.toml"), manifest).expect("written");
+        git(&mine, &["init", "-q"]).expect("git");
+        git(&mine, &["add", "."]).expect("git");
+        let name = ["-c", "user.name=n", "-c", "user.email=e"];
+        git(&mine, &[&name[..], &["commit", "-qm", "one"]].concat()).expect("git");
+        let trees = Worktrees::new(&mine, &mine.join("target/trees")).expect("made");
+        let tree = trees.add("base", "HEAD").expect("checked out");
+        for _again in 0..2 {
+            trees.link_neighbours("base", &mine).expect("linked");
+        }
+        assert!(tree.join("../other/here").is_file());
+        assert!(!tree.join("in").exists());
     }
 
     #[test]

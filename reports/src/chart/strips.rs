@@ -101,7 +101,7 @@ impl Strips {
             top: top + STRIP_TOP,
             bottom: top + STRIP_BOTTOM,
         };
-        let value = show(median, &self.unit);
+        let value = format!("median {}", show(median, &self.unit));
         let look = Look::text(Anchor::Right).bold();
         canvas.text((WIDTH, top + NAME_Y), &value, look)?;
         let room = WIDTH - look.width(&value) - 12.0;

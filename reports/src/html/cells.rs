@@ -110,7 +110,7 @@ pub(super) fn time_against(case: &Case<'_>) -> Markup {
     html! {
         @if row.change.is_some() {
             (words::change(row))
-            @if h.hypot(b) > 0.0 { span .sub { (words::plus_minus(h.hypot(b))) } }
+            @if h.hypot(b) > 0.0 { span .sub { (words::beside(h.hypot(b))) } }
         } @else { (changed(row)) }
     }
 }
@@ -121,7 +121,7 @@ pub(super) fn time_alone(case: &Case<'_>) -> Markup {
     let spread = measured.and_then(|(m, v)| words::spread(v, m.interval()));
     html! {
         (alone(case, &[TIME]))
-        @if let Some(spread) = spread { span .sub { (words::plus_minus(spread)) } }
+        @if let Some(spread) = spread { span .sub { (words::beside(spread)) } }
     }
 }
 

@@ -41,6 +41,7 @@ pub(super) struct Case<'a> {
     pub(super) head: BTreeMap<&'a str, &'a Measurement>,
     pub(super) base: BTreeMap<&'a str, &'a Measurement>,
     pub(super) leaks: Vec<&'a LeakFinding>,
+    pub(super) base_leaks: Vec<&'a LeakFinding>,
     pub(super) series: Vec<&'a Series>,
     pub(super) base_series: Vec<&'a Series>,
     pub(super) census: Vec<&'a CensusRow>,
@@ -138,6 +139,7 @@ impl<'a> Case<'a> {
             head: BTreeMap::new(),
             base: BTreeMap::new(),
             leaks: Vec::new(),
+            base_leaks: Vec::new(),
             series: Vec::new(),
             base_series: Vec::new(),
             census: Vec::new(),
@@ -181,10 +183,12 @@ impl<'a> Case<'a> {
 
     /// The worst finding of the leak detector.
     pub(super) fn worst_leak(&self) -> Option<&'a LeakFinding> {
-        self.leaks
-            .iter()
-            .copied()
-            .reduce(|a, b| if b.verdict > a.verdict { b } else { a })
+        worst(&self.leaks)
+    }
+
+    /// The same in the baseline.
+    pub(super) fn worst_base_leak(&self) -> Option<&'a LeakFinding> {
+        worst(&self.base_leaks)
     }
 
     /// Whether the gate counts the case as leaking.
@@ -193,6 +197,11 @@ impl<'a> Case<'a> {
             |r: &&Row| r.votes && r.instrument == "leaks" && r.verdict == RowVerdict::Regressed;
         self.rows.iter().any(leaks)
     }
+}
+
+fn worst<'a>(findings: &[&'a LeakFinding]) -> Option<&'a LeakFinding> {
+    let findings = findings.iter().copied();
+    findings.reduce(|a, b| if b.verdict > a.verdict { b } else { a })
 }
 
 fn collect_cases<'a>(
@@ -222,6 +231,9 @@ fn collect_cases<'a>(
     if let Some(base) = base {
         for m in &base.measurements {
             at(&mut cases, m.case()).base.insert(&m.metric, m);
+        }
+        for leak in &base.leaks {
+            at(&mut cases, leak.case()).base_leaks.push(leak);
         }
         for series in &base.series {
             at(&mut cases, series.case()).base_series.push(series);

@@ -119,8 +119,24 @@ pub(super) fn spread(value: f64, interval: Option<[f64; 2]>) -> Option<f64> {
 /// `±2.1 %`.
 pub(super) fn plus_minus(fraction: f64) -> String {
     let percent = fraction * 100.0;
+    if percent >= 1_000.0 {
+        return format!("±{}\u{a0}%", format::exact(percent.round()));
+    }
     let digits = usize::from(percent < 10.0);
     format!("±{percent:.digits$}\u{a0}%")
+}
+
+/// An interval wider than this to each side says that the machine was busy rather than how long something takes.
+const VERY_NOISY: f64 = 0.2;
+
+/// The spread beside a number, with a warning where it is no use: `very noisy, ±45 %`.
+pub(super) fn beside(fraction: f64) -> String {
+    let spread = plus_minus(fraction);
+    if fraction > VERY_NOISY {
+        format!("very noisy, {spread}")
+    } else {
+        spread
+    }
 }
 
 /// A part of a whole: `83 %`.

@@ -56,6 +56,9 @@ pub(crate) struct Browser {
     _profile: tempfile::TempDir,
 }
 
+/// What takes so long hangs: axe-core on a page with every fold open takes seconds, and minutes on a loaded machine.
+const HUNG: Duration = Duration::from_secs(600);
+
 impl Browser {
     /// Starts chromedriver on a free port and a headless Chromium with an empty profile.
     pub(crate) fn start() -> Result<Browser> {
@@ -69,7 +72,7 @@ impl Browser {
         let port = announced_port(&mut driver)?;
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(120)))
+            .timeout_global(Some(HUNG))
             .build()
             .into();
         let mut browser = Browser {
@@ -83,7 +86,10 @@ impl Browser {
             .as_str()
             .ok_or("chromedriver gave no session")?;
         browser.session = format!("{}/{id}", browser.session);
-        browser.post("/timeouts", &json!({"script": 120_000}))?;
+        browser.post(
+            "/timeouts",
+            &json!({"script": HUNG.as_millis(), "pageLoad": HUNG.as_millis()}),
+        )?;
         Ok(browser)
     }
 

@@ -8,8 +8,9 @@ use maud::{Markup, html};
 use super::super::model::{Case, Model, Workload};
 use super::super::words;
 use crate::compare::{Row, RowVerdict};
+use crate::config::rules::LEAK_VERDICT;
 use crate::format;
-use crate::record::{Measurement, Status};
+use crate::record::{LeakFinding, Measurement, Status};
 
 /// The tables of a workload.
 pub(super) fn render(model: &Model<'_>, workload: &Workload<'_>) -> Markup {
@@ -72,7 +73,7 @@ fn moved_table(case: &Case<'_>, rows: &[&Row]) -> Markup {
                         th scope="col" role="columnheader" { "Why" }
                     }
                 }
-                tbody role="rowgroup" { @for row in rows { (compared(row)) } }
+                tbody role="rowgroup" { @for row in rows { (compared(case, row)) } }
             }
     }
 }
@@ -122,13 +123,18 @@ fn tally(rows: &[&Row]) -> String {
     parts.join(", ")
 }
 
-fn compared(row: &Row) -> Markup {
-    let show = |v: Option<f64>, interval: Option<[f64; 2]>| {
+fn compared(case: &Case<'_>, row: &Row) -> Markup {
+    let is_verdict = row.metric == LEAK_VERDICT;
+    let show = |v: Option<f64>, interval: Option<[f64; 2]>, leak: Option<&LeakFinding>| {
+        // a verdict is a word: only a leak has a rate to show
+        if let Some(leak) = leak.filter(|_| is_verdict && v.is_none()) {
+            return html! { (leak.verdict) };
+        }
         let text = v.map_or("–".to_owned(), |v| words::value(v, &row.unit, row.exact));
         let spread = v
             .filter(|_| !row.exact)
             .and_then(|v| words::spread(v, interval));
-        html! { (text) @if let Some(s) = spread { span .sub { (words::plus_minus(s)) } } }
+        html! { (text) @if let Some(s) = spread { span .sub { (words::beside(s)) } } }
     };
     let class = match row.verdict {
         RowVerdict::Regressed if row.votes => "num worse",
@@ -138,8 +144,8 @@ fn compared(row: &Row) -> Markup {
     html! {
         tr role="row" {
             th scope="row" role="rowheader" { (words::metric(&row.metric)) }
-            td .num role="cell" { (show(row.base, row.base_interval)) }
-            td .num role="cell" { (show(row.head, row.head_interval)) }
+            td .num role="cell" { (show(row.base, row.base_interval, case.worst_base_leak())) }
+            td .num role="cell" { (show(row.head, row.head_interval, case.worst_leak())) }
             td class=(class) role="cell" { (words::change(row)) }
             td .num role="cell" { @if row.votes { (words::limit(row.limit, &row.unit)) } @else { span .soft { "no vote" } } }
             td role="cell" { @if row.votes { (words::badge(row.verdict)) } @else { span .soft { (row.verdict) } } }
@@ -219,7 +225,7 @@ fn single(m: Option<&Measurement>) -> Markup {
             Some(v) => (words::value(v, &m.unit, m.exact)),
             None => span .gap { (status_word(m)) },
         }
-        @if let Some(spread) = spread { span .sub { (words::plus_minus(spread)) } }
+        @if let Some(spread) = spread { span .sub { (words::beside(spread)) } }
     }
 }
 
