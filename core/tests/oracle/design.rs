@@ -226,10 +226,12 @@ impl Lenient<'_> {
         if !self.lift.by_line() {
             return ours == theirs;
         }
+        let saved = [garbage(ours), garbage(theirs)];
         ours.len() == theirs.len()
             && ours.iter().zip(theirs).all(|(our, their)| {
                 our == their
-                    || self.differs_in_tracking(our, their, ours)
+                    || self.differs_in_tracking(our, their, ours, &saved)
+                    || self.differs_in_garbage(our, their, ours, &saved)
                     || self.differs_in_generation(our, their)
                     || self.differs_in_statistics(our, their)
             })
@@ -237,11 +239,22 @@ impl Lenient<'_> {
 
     /// A tuple that holds a tuple, or a dict that holds no container, whose
     /// tracking and generation alone differ.
-    fn differs_in_tracking(&mut self, our: &str, their: &str, lines: &[String]) -> bool {
+    fn differs_in_tracking(
+        &mut self,
+        our: &str,
+        their: &str,
+        lines: &[String],
+        saved: &[BTreeSet<String>; 2],
+    ) -> bool {
         let (Some(our), Some(their)) = (Line::of(our), Line::of(their)) else {
             return false;
         };
-        let same = our.name == their.name && our.rest == their.rest && our.edges == their.edges;
+        // The list of garbage holds one that `SAVEALL` kept on one side only.
+        let held = |side: usize| i64::from(saved[side].contains(our.marker()));
+        let same = our.name == their.name
+            && our.count() - held(0) == their.count() - held(1)
+            && our.rest[1..] == their.rest[1..]
+            && our.edges == their.edges;
         if !(same && self.is_apart(&our, &their) && self.may_be_untracked(&our, lines)) {
             return false;
         }
@@ -250,6 +263,31 @@ impl Lenient<'_> {
             _ => self.hits.dicts += 1,
         }
         true
+    }
+
+    /// What `SAVEALL` kept on one side only because it was untracked on the other.
+    fn differs_in_garbage(
+        &self,
+        our: &str,
+        their: &str,
+        lines: &[String],
+        [here, there]: &[BTreeSet<String>; 2],
+    ) -> bool {
+        // Whoever else is among the garbage is the same, and in the same order.
+        let rest = |line: &str| -> Option<Vec<String>> {
+            let parts = line.strip_prefix("garbage ")?.split(' ');
+            let of_both = |part: &&str| {
+                let marker = part.strip_prefix('@');
+                marker.is_none_or(|marker| here.contains(marker) == there.contains(marker))
+            };
+            Some(parts.filter(of_both).map(str::to_owned).collect())
+        };
+        let may_differ = |marker: &String| {
+            let side = self.lift == Lift::Tuples || there.contains(marker);
+            side && line_of(marker, lines).is_some_and(|line| self.may_be_untracked(&line, lines))
+        };
+        let (our, their) = (rest(our), rest(their));
+        our.is_some() && our == their && here.symmetric_difference(there).all(may_differ)
     }
 
     /// Such a dict is untracked here first. Which of two tuples that hold each other
@@ -345,6 +383,11 @@ impl<'a> Line<'a> {
     fn marker(&self) -> &'a str {
         self.name
             .trim_end_matches(|c: char| c.is_ascii_alphabetic())
+    }
+
+    fn count(&self) -> i64 {
+        let digits = self.rest[0].trim_start_matches('r');
+        digits.parse().unwrap_or(-1)
     }
 
     fn letter(&self) -> char {
