@@ -255,7 +255,13 @@ impl Lenient<'_> {
             && our.count() - held(0) == their.count() - held(1)
             && our.rest[1..] == their.rest[1..]
             && our.edges == their.edges;
-        if !(same && self.is_apart(&our, &their) && self.may_be_untracked(&our, lines)) {
+        // Once the next collection untracks it there too, the list's reference is all that is left.
+        let kept_apart = match self.lift {
+            Lift::Tuples => held(0) != held(1),
+            _ => held(1) > held(0),
+        };
+        let apart = kept_apart || self.is_apart(&our, &their);
+        if !(same && apart && self.may_be_untracked(&our, lines)) {
             return false;
         }
         match self.lift {
