@@ -7,8 +7,7 @@
 
 use std::ptr::{self, NonNull};
 
-use super::arena::ask_for_huge_pages_within;
-use super::arena::page_of;
+use super::arena::{ask_for_huge_pages_within, page_of};
 use super::size_class::{MAX_BLOCK, class_of};
 use super::source::{self, Domain};
 use crate::heap::builder::Mode;

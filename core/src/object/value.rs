@@ -64,26 +64,27 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    const ALL: [Kind; 12] = [
+        Kind::Other,
+        Kind::Str,
+        Kind::List,
+        Kind::Tuple,
+        Kind::Dict,
+        Kind::Instance,
+        Kind::Float,
+        Kind::Int,
+        Kind::Generator,
+        Kind::Class,
+        Kind::WeakRef,
+        Kind::Function,
+    ];
+
     /// The kind that a type declares ([`Trace::VALUE_KIND`]).
-    #[inline]
     pub(crate) const fn of_type(declared: u8) -> Kind {
-        const KINDS: [Kind; 11] = [
-            Kind::Str,
-            Kind::List,
-            Kind::Tuple,
-            Kind::Dict,
-            Kind::Instance,
-            Kind::Float,
-            Kind::Int,
-            Kind::Generator,
-            Kind::Class,
-            Kind::WeakRef,
-            Kind::Function,
-        ];
         let mut next = 0;
-        while next < KINDS.len() {
-            if KINDS[next] as u8 == declared {
-                return KINDS[next];
+        while next < Kind::ALL.len() {
+            if Kind::ALL[next] as u8 == declared {
+                return Kind::ALL[next];
             }
             next += 1;
         }
@@ -258,21 +259,7 @@ impl Value {
     }
 
     pub(crate) fn kind(&self) -> Option<Kind> {
-        const KINDS: [Kind; 12] = [
-            Kind::Other,
-            Kind::Str,
-            Kind::List,
-            Kind::Tuple,
-            Kind::Dict,
-            Kind::Instance,
-            Kind::Float,
-            Kind::Int,
-            Kind::Generator,
-            Kind::Class,
-            Kind::WeakRef,
-            Kind::Function,
-        ];
-        KINDS.into_iter().find(|&kind| self.is_kind(kind))
+        Kind::ALL.into_iter().find(|&kind| self.is_kind(kind))
     }
 
     /// The object's header; meaningless for an immediate.
