@@ -17,8 +17,8 @@ use crate::CaseId;
 pub(crate) struct Profile {
     pub(crate) functions: Vec<Function>,
     by_name: HashMap<String, u32>,
-    /// Caller, callee: calls.
-    calls: HashMap<(u32, u32), u64>,
+    /// Caller, callee: calls and what they cost inside of the callee.
+    calls: HashMap<(u32, u32), (u64, u64)>,
 }
 
 /// What one function cost.
@@ -40,8 +40,8 @@ impl Profile {
     pub(crate) fn parse(&mut self, lines: impl BufRead) -> io::Result<()> {
         let mut names = Names::default();
         let (mut function, mut callee, mut column) = (None, None, 1);
-        // set by a `calls=` line: the next cost is the callee's
-        let mut inside = false;
+        // set by a `calls=` line: the next cost is that call's
+        let mut inside = None;
         for line in lines.lines() {
             let line = line?;
             if let Some(name) = line.strip_prefix("fn=") {
@@ -51,24 +51,25 @@ impl Profile {
             } else if let Some(positions) = line.strip_prefix("positions:") {
                 column = positions.split_whitespace().count().max(1);
             } else if let Some(calls) = line.strip_prefix("calls=") {
-                inside = true;
-                let count = calls
-                    .split_ascii_whitespace()
-                    .next()
-                    .and_then(|n| n.parse::<u64>().ok());
-                if let (Some(function), Some(callee)) = (function, callee) {
-                    *self.calls.entry((function, callee)).or_default() += count.unwrap_or(0);
-                }
+                let count = calls.split_ascii_whitespace().next();
+                inside = Some(count.and_then(|n| n.parse::<u64>().ok()).unwrap_or(0));
             } else if let (Some(function), Some(cost)) = (function, cost_of(&line, column)) {
-                let function = &mut self.functions[function as usize];
-                if std::mem::take(&mut inside) {
-                    function.called += cost;
-                } else {
-                    function.own += cost;
+                match inside.take() {
+                    Some(count) => self.add_calls(function, callee, count, cost),
+                    None => self.functions[function as usize].own += cost,
                 }
             }
         }
         Ok(())
+    }
+
+    fn add_calls(&mut self, caller: u32, callee: Option<u32>, count: u64, cost: u64) {
+        self.functions[caller as usize].called += cost;
+        if let Some(callee) = callee {
+            let (calls, costs) = self.calls.entry((caller, callee)).or_default();
+            *calls += count;
+            *costs += cost;
+        }
     }
 
     fn index(&mut self, name: &str) -> u32 {
@@ -93,7 +94,7 @@ impl Profile {
         let mut calls: Vec<_> = self
             .calls
             .iter()
-            .map(|(&(from, to), &n)| (from, to, n))
+            .map(|(&(from, to), &(calls, cost))| (from, to, calls, cost))
             .collect();
         calls.sort_unstable();
         CaseFunctions {
@@ -152,7 +153,7 @@ mod tests {
             case.functions,
             [("a::main".to_owned(), 10), ("a::f".to_owned(), 90)]
         );
-        assert_eq!(case.calls, [(0, 1, 3)]);
+        assert_eq!(case.calls, [(0, 1, 3, 90)]);
         assert_eq!(profile.functions[0].called, 90);
     }
 }

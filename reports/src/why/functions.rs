@@ -1,4 +1,4 @@
-//! Instructions and calls per function, bytes per site: `details.json` beside a record (schema `exuvia.details/1`).
+//! Instructions and calls per function, bytes per site: `details.json` beside a record (schema `exuvia.details/2`).
 //!
 //! It stays out of the record because it is larger and only a regression needs it.
 
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The schema this version writes.
-pub const SCHEMA: &str = "exuvia.details/1";
+pub const SCHEMA: &str = "exuvia.details/2";
 
 /// What every function of every counted case cost, and what the sites of some cases allocated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,8 +45,8 @@ pub struct CaseFunctions {
     pub params: BTreeMap<String, u64>,
     /// Name and own instructions.
     pub functions: Vec<(String, u64)>,
-    /// Caller, callee (indices into `functions`) and number of calls.
-    pub calls: Vec<(u32, u32, u64)>,
+    /// Caller, callee (indices into `functions`), number of calls, and instructions inside of them.
+    pub calls: Vec<(u32, u32, u64, u64)>,
 }
 
 impl CaseFunctions {

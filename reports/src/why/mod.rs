@@ -8,6 +8,7 @@
 
 pub mod blame;
 pub mod functions;
+mod side;
 pub mod sites;
 
 use crate::compare::{Comparison, RowVerdict};
