@@ -77,7 +77,7 @@ fn runs(store: &mut dyn Store, args: &HistoryArgs) -> anyhow::Result<()> {
         return Ok(());
     }
     if runs.is_empty() {
-        println!("no run is kept yet; `exuvia run` keeps each");
+        println!("no run is kept yet; `cargo exuvia run` keeps each");
     }
     for run in runs {
         let commit = run

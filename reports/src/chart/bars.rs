@@ -16,6 +16,7 @@ const BAR_HEIGHT: f64 = 11.0;
 const BASE_HEIGHT: f64 = 3.0;
 const AXIS: f64 = 20.0;
 const FACTOR_WIDTH: f64 = 54.0;
+const REASON_LINE: f64 = 12.0;
 
 /// One bar.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,8 +92,13 @@ impl Bars {
             Err(reason) => {
                 self.draw_name(canvas, bar, top, 0.0)?;
                 let look = Look::tick(Anchor::Left);
-                let shown = text::fit(&format!("not measured: {reason}"), SMALL, false, WIDTH);
-                canvas.text((0.0, top + BAR_TOP + BAR_HEIGHT / 2.0), &shown, look)
+                let lines = text::wrap(&not_measured(reason), SMALL, false, WIDTH);
+                let mut y = top + BAR_TOP + BAR_HEIGHT / 2.0;
+                for line in lines {
+                    canvas.text((0.0, y), &line, look)?;
+                    y += REASON_LINE;
+                }
+                Ok(())
             }
         }
     }
@@ -139,7 +145,7 @@ impl Chart for Bars {
     fn description(&self) -> String {
         let item = |bar: &&Bar| match &bar.value {
             Ok(value) => format!("{} {}", bar.name, show(*value, &self.unit)),
-            Err(reason) => format!("{} not measured: {reason}", bar.name),
+            Err(reason) => format!("{} {}", bar.name, not_measured(reason)),
         };
         self.sorted()
             .iter()
@@ -151,11 +157,13 @@ impl Chart for Bars {
     fn draw(&self) -> Result<Canvas, ChartError> {
         let scale = self.scale()?;
         let bars = self.sorted();
-        let bottom = bars.len() as f64 * ROW;
+        let bottom = bars.iter().map(|bar| height(bar)).sum();
         let canvas = Canvas::new(WIDTH, bottom + AXIS);
         draw_axis(&canvas, &scale, bottom)?;
-        for (i, bar) in bars.into_iter().enumerate() {
-            self.draw_row(&canvas, &scale, bar, i as f64 * ROW)?;
+        let mut top = 0.0;
+        for bar in bars {
+            self.draw_row(&canvas, &scale, bar, top)?;
+            top += height(bar);
         }
         Ok(canvas)
     }
@@ -184,7 +192,7 @@ impl Bars {
         let show = |v: f64| show(v, &self.unit);
         let value = match &bar.value {
             Ok(value) => show(*value),
-            Err(reason) => format!("not measured: {reason}"),
+            Err(reason) => not_measured(reason),
         };
         let interval = match bar.interval {
             Some((low, high)) => format!("{} to {}", show(low), show(high)),
@@ -196,6 +204,21 @@ impl Bars {
             row.push(bar.base.map(show).unwrap_or_default());
         }
         row
+    }
+}
+
+fn not_measured(reason: &str) -> String {
+    format!("not measured: {reason}")
+}
+
+/// A row is higher where the reason for a gap takes more than one line.
+fn height(bar: &Bar) -> f64 {
+    match &bar.value {
+        Ok(_) => ROW,
+        Err(reason) => {
+            let lines = text::wrap(&not_measured(reason), SMALL, false, WIDTH).len();
+            ROW + lines.saturating_sub(1) as f64 * REASON_LINE
+        }
     }
 }
 

@@ -28,6 +28,22 @@ pub(crate) fn fit(text: &str, size: f64, bold: bool, max: f64) -> String {
     kept
 }
 
+/// `text` in lines of at most `max`, broken at spaces; a longer word is shortened.
+pub(crate) fn wrap(text: &str, size: f64, bold: bool, max: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let word = fit(word, size, bold, max);
+        match lines.last_mut() {
+            Some(line) if width(&format!("{line} {word}"), size, bold) <= max => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
+}
+
 fn char_ems(c: char) -> f64 {
     match c {
         'i' | 'j' | 'l' | '.' | ',' | '\'' | '|' | ':' | ';' => 0.37,
@@ -56,5 +72,14 @@ mod tests {
         assert!(short.ends_with('…'));
         assert!(width(&short, 11.0, true) <= 100.0);
         assert_eq!(fit("slots", 11.0, false, 100.0), "slots");
+    }
+
+    #[test]
+    fn a_wrapped_text_keeps_its_words_and_every_line_fits() {
+        let text = "not measured: mimalloc asks the kernel itself, its bytes pass dhat by";
+        let lines = wrap(text, 11.0, false, 120.0);
+        assert!(lines.len() > 2);
+        assert!(lines.iter().all(|line| width(line, 11.0, false) <= 120.0));
+        assert_eq!(lines.join(" "), text);
     }
 }

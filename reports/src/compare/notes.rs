@@ -23,7 +23,7 @@ pub(super) fn notes(pairing: &Pairing<'_>, rows: &[Row], out_of_scope: u64) -> V
 fn no_base(pairing: &Pairing<'_>) -> Option<String> {
     pairing.base.is_none().then(|| {
         "no baseline to compare with: every row is new, leaks are judged all the same; \
-         `exuvia baseline save` makes this run the baseline"
+         `cargo exuvia baseline save` makes this run the baseline"
             .to_owned()
     })
 }
@@ -36,7 +36,7 @@ fn different_environment(pairing: &Pairing<'_>, rows: &[Row]) -> Option<String> 
     counted.then(|| {
         format!(
             "instruction counts cannot be compared, these differ: {difference}; \
-             measure the base here (`exuvia gate --against GITREF`)"
+             measure the base here (`cargo exuvia gate --against GITREF`)"
         )
     })
 }

@@ -151,7 +151,7 @@ fn why_missing(pairing: &Pairing<'_>, case: &CaseKey, instrument: &str) -> Strin
         Some(reason) => reason,
         None if planned => "planned, and no result came back".to_owned(),
         None => "in the baseline and no longer part of the run: \
-                 `exuvia baseline accept` if that is intended"
+                 `cargo exuvia baseline accept` if that is intended"
             .to_owned(),
     }
 }

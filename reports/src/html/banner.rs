@@ -76,8 +76,8 @@ fn advice(model: &Model<'_>) -> Markup {
     html! {
         @if model.cmp.counts.benchmarks == 0 {
             p .note {
-                "No case matched, or no instrument ran. " code { "exuvia list" }
-                " shows what there is, " code { "exuvia doctor" } " what is missing on this machine."
+                "No case matched, or no instrument ran. " code { "cargo exuvia list" }
+                " shows what there is, " code { "cargo exuvia doctor" } " what is missing on this machine."
             }
         }
     }

@@ -27,7 +27,7 @@ pub(super) fn render(model: &Model<'_>, figures: &Figures) -> Markup {
             p .lead {
                 (summary(peers)) " Ratios are this heap over the best peer, below 1× is faster or smaller; medians of "
                 (words::count(peers.repetitions)) " interleaved repetitions with the 95\u{a0}% interval. "
-                "Measured by " code { "exuvia peers" } ", which does not vote."
+                "Measured by " code { "cargo exuvia peers" } ", which does not vote."
             }
             @for complaint in &peers.complaints { p .note { (words::sentence(complaint)) } }
             (table(peers))

@@ -22,7 +22,7 @@ pub(super) fn render(model: &Model<'_>, figures: &Figures) -> Markup {
         section aria-labelledby="results" {
             h2 #results tabindex="-1" { "Results" @if model.cmp.has_base { ", worst first" } }
             @if entries.is_empty() {
-                p .lead { "There is no result to show. Run " code { "exuvia run" } " without a filter." }
+                p .lead { "There is no result to show. Run " code { "cargo exuvia run" } " without a filter." }
             } @else {
                 p .lead { (lead(model)) }
                 (filter(model, entries.len()))

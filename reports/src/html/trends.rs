@@ -37,7 +37,7 @@ pub(super) fn render(model: &Model<'_>, figures: &Figures) -> Markup {
                 (format::plural(all.len() as u64, "benchmark")) " over the kept runs: "
                 (steps) " with a step, " (moved.len() - steps) " that moved without one, "
                 (all.len() - moved.len()) " always the same. "
-                @if moved.len() > MOST { "The first " (MOST) " are drawn; " code { "exuvia history" } " has all. " }
+                @if moved.len() > MOST { "The first " (MOST) " are drawn; " code { "cargo exuvia history" } " has all. " }
                 "A step is where the level changed for good; a run on another machine or toolchain is a run like any other here."
             }
             (figures.gallery(&[charts]))

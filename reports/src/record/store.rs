@@ -11,7 +11,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum RecordError {
     /// The file could not be read.
-    #[error("cannot read {}: {source}; `exuvia run` writes a record", path.display())]
+    #[error("cannot read {}: {source}; `cargo exuvia run` writes a record", path.display())]
     Read {
         /// The file.
         path: PathBuf,

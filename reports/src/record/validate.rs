@@ -80,7 +80,7 @@ fn advice(found: &str) -> String {
         (Some(theirs), Some(ours)) if theirs > ours => {
             "it was written by a newer exuvia; update this one, or measure again with it".to_owned()
         }
-        _ => "it is not a run record; give the run.json that `exuvia run` wrote".to_owned(),
+        _ => "it is not a run record; give the run.json that `cargo exuvia run` wrote".to_owned(),
     }
 }
 

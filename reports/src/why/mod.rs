@@ -151,7 +151,7 @@ pub fn explain(comparison: &mut Comparison, base: &Details, head: &Details) {
     if unknown > 0 {
         let what = crate::format::plural(unknown, "regression");
         comparison.notes.push(format!(
-            "the cause of {what} is not known, because only a record of the base is at hand: `exuvia gate --against GITREF` measures both sides and names functions and sites"
+            "the cause of {what} is not known, because only a record of the base is at hand: `cargo exuvia gate --against GITREF` measures both sides and names functions and sites"
         ));
     }
 }

@@ -8,7 +8,7 @@ use std::io;
 
 /// A file that cannot be replayed: which one, where in it, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("{file}: byte {offset}{}: {fault}", Layer(*.compressed))]
+#[error("{file}: {}{fault}", Place(self))]
 pub struct ReadError {
     /// The file's path, or the name of the embedded data.
     pub file: String,
@@ -21,15 +21,19 @@ pub struct ReadError {
     pub fault: Fault,
 }
 
-struct Layer(bool);
+/// Where in the file; nothing for one that could not even be opened.
+struct Place<'a>(&'a ReadError);
 
-impl fmt::Display for Layer {
+impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0 {
-            " of the decompressed text"
-        } else {
-            ""
-        })
+        let error = self.0;
+        match (&error.fault, error.offset) {
+            (Fault::Io(_), 0) => Ok(()),
+            (_, offset) if error.compressed => {
+                write!(f, "byte {offset} of the decompressed text: ")
+            }
+            (_, offset) => write!(f, "byte {offset}: "),
+        }
     }
 }
 

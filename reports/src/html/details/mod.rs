@@ -148,11 +148,11 @@ fn commands(model: &Model<'_>, workload: &Workload<'_>) -> Markup {
     html! {
         h3 { "Commands" }
         dl .commands {
-            dt { "Measure again" } dd { code { "exuvia run " (words::shell(workload.id)) (depth) } }
+            dt { "Measure again" } dd { code { "cargo exuvia run " (words::shell(workload.id)) (depth) } }
             @if model.cmp.has_base {
-                dt { "Accept as the new baseline" } dd { code { "exuvia baseline accept" } }
+                dt { "Accept as the new baseline" } dd { code { "cargo exuvia baseline accept" } }
             } @else {
-                dt { "Keep as a baseline" } dd { code { "exuvia baseline save" } }
+                dt { "Keep as a baseline" } dd { code { "cargo exuvia baseline save" } }
             }
         }
     }
