@@ -138,8 +138,16 @@ fn allowed_or_clean(pairing: &Pairing<'_>, findings: &[&LeakFinding]) -> String 
     }
 }
 
+fn per_iteration(objects: f64) -> String {
+    let plural = if objects == 1.0 { "" } else { "s" };
+    format!(
+        "{} object{plural} per iteration",
+        format::value(objects, "")
+    )
+}
+
 fn at_most(bound: f64) -> String {
-    format!("at most {} objects per iteration", format::value(bound, ""))
+    format!("at most {}", per_iteration(bound))
 }
 
 fn list(word: &str, findings: &[&LeakFinding]) -> String {
@@ -152,7 +160,7 @@ fn list(word: &str, findings: &[&LeakFinding]) -> String {
     format!("{word}: {}{more}", shown.join("; "))
 }
 
-/// `count leak of Node, 1.00 objects per iteration, allocated at a.rs:1, held by x`.
+/// `count leak of Node, 1 object per iteration, allocated at a.rs:1, held by x`.
 fn describe(finding: &LeakFinding) -> String {
     let class = finding.class.as_deref().unwrap_or("growth");
     let mut text = match &finding.type_name {
@@ -165,9 +173,7 @@ fn describe(finding: &LeakFinding) -> String {
             text.push_str(&part);
         }
     };
-    add(finding
-        .rate
-        .map(|rate| format!("{} objects per iteration", format::value(rate, ""))));
+    add(finding.rate.map(per_iteration));
     if finding.verdict == LeakVerdict::Undecided {
         add(finding.bound.map(at_most));
     }

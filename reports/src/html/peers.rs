@@ -69,7 +69,7 @@ fn row(line: &PeerLine) -> Markup {
     let best = line.best_entry();
     html! {
         tr role="row" {
-            th scope="row" role="rowheader" { bdi { (words::capital(&line.question)) } }
+            th scope="row" role="rowheader" { bdi { (words::powers(&words::capital(&line.question))) } }
             td .num role="cell" { (value(line, ours)) }
             td .num role="cell" {
                 (value(line, best.and_then(|entry| entry.value)))

@@ -48,11 +48,20 @@ for (const e of document.querySelectorAll("*"))
   for (const a of e.attributes) if (a.name.startsWith("on")) bad.push("15: attribute " + a.name);
 if (document.querySelectorAll("main").length !== 1 || document.querySelectorAll("h1").length !== 1)
   bad.push("8: main or h1 is not there once");
-if (innerWidth < 980)
-  for (const cell of document.querySelectorAll("table.results tbody td")) {
-    if (cell.checkVisibility() && getComputedStyle(cell, "::before").content === "none") {
-      bad.push("5: a cell without its column name on a narrow page");
-      break;
-    }
-  }
+// where a row has become a block, each of its cells says which column it was
+for (const table of document.querySelectorAll("table.results, table.answers, table.metrics.against, table.metrics.census")) {
+  if (!table.tHead || !table.tBodies[0] || getComputedStyle(table.tBodies[0]).display !== "block") continue;
+  const columns = [...table.tHead.rows[0].cells].map(cell => cell.textContent.trim()).filter(Boolean);
+  const row = [...table.tBodies[0].rows].find(row => row.checkVisibility() && row.cells.length > 1);
+  const labels = row ? [...row.cells].slice(1).map(cell => getComputedStyle(cell, "::before").content.replace(/"/g, "")) : [];
+  for (const [i, label] of labels.entries())
+    if (label !== "none" ? !columns.includes(label) : row.cells[i + 1].checkVisibility() && row.cells[i + 1].textContent.trim())
+      bad.push("5: on a narrow page a cell of " + table.className + " is called " + label + ", not one of " + columns);
+}
+for (const cell of document.querySelectorAll("td.judged")) {
+  const words = document.createRange();
+  words.selectNodeContents(cell);
+  const tops = new Set([...words.getClientRects()].map(line => Math.round(line.top / 8)));
+  if (!/\s/.test(cell.textContent.trim()) && cell.checkVisibility() && tops.size > 2) bad.push("9: a word is broken: " + cell.textContent);
+}
 return bad;

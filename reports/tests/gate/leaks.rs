@@ -22,7 +22,7 @@ fn a_leak_fails_with_and_without_a_base() {
         assert_eq!(comparison.exit_code(), 1);
         assert_eq!(comparison.worst_row().unwrap().metric, "leaks/verdict");
         let reason = &comparison.worst_row().unwrap().reason;
-        assert_eq!(reason, "leak: count leak of Node, 1 objects per iteration");
+        assert_eq!(reason, "leak: count leak of Node, 1 object per iteration");
     }
     assert_eq!(
         with_base.sentence(),

@@ -148,7 +148,7 @@ fn compared(case: &Case<'_>, row: &Row) -> Markup {
             td .num role="cell" { (show(row.head, row.head_interval, case.worst_leak())) }
             td class=(class) role="cell" { (words::change(row)) }
             td .num role="cell" { @if row.votes { (words::limit(row.limit, &row.unit)) } @else { span .soft { "no vote" } } }
-            td role="cell" { @if row.votes { (words::badge(row.verdict)) } @else { span .soft { (row.verdict) } } }
+            td .judged role="cell" { @if row.votes { (words::badge(row.verdict)) } @else { span .soft { (row.verdict) } } }
             td .why role="cell" { (row.reason) }
         }
     }
