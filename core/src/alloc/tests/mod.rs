@@ -1,4 +1,10 @@
-//! What only speed would tell: the fast paths serve, and serve nothing else.
+//! What only speed or the system would tell: the fast paths serve, and serve
+//! nothing else; beside it `accounts` of what is held, pages of an `arena`, and
+//! the growth of a `vec`.
+
+mod accounts;
+mod arena;
+mod vec;
 
 use std::alloc::Layout;
 use std::cell::Cell;
