@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::args::InitArgs;
-use super::place::Place;
+use super::place::{Place, manifest_of};
 use super::{Status, UsageError};
 
 const BENCH: &str = r#"//! What is measured: `cargo bench`, or `cargo exuvia run --quick`.
@@ -100,13 +100,7 @@ pub(crate) fn init(place: &Place, args: &InitArgs) -> anyhow::Result<Status> {
 
 /// Whether the manifest has a `[package]`, which a bench target needs.
 fn is_package(folder: &Path) -> anyhow::Result<bool> {
-    let file = folder.join("Cargo.toml");
-    let text = std::fs::read_to_string(&file)
-        .with_context(|| format!("cannot read {}", file.display()))?;
-    let manifest: toml::Table = text
-        .parse()
-        .map_err(|error| UsageError::Other(format!("{}: {error}", file.display())))?;
-    Ok(manifest.contains_key("package"))
+    Ok(manifest_of(folder)?.contains_key("package"))
 }
 
 /// Where cargo finds the harness: in the checkout that this program was built from, else in a registry.

@@ -5,6 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+
+use super::UsageError;
+
 /// Set by the front end for the bench target it starts.
 pub(crate) const CALLER_VARIABLE: &str = "EXUVIA_CALLER_DIR";
 
@@ -77,6 +81,17 @@ impl Place {
             .display()
             .to_string()
     }
+}
+
+/// The manifest of the package or workspace in `folder`.
+pub(crate) fn manifest_of(folder: &Path) -> anyhow::Result<toml::Table> {
+    let file = folder.join("Cargo.toml");
+    let text = std::fs::read_to_string(&file)
+        .with_context(|| format!("cannot read {}", file.display()))?;
+    let manifest = text
+        .parse()
+        .map_err(|error| UsageError::Other(format!("{}: {error}", file.display())))?;
+    Ok(manifest)
 }
 
 /// The folder in which the user typed the command.

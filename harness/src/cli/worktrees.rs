@@ -9,6 +9,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use anyhow::{Context, bail};
 
 use super::UsageError;
+use super::place::manifest_of;
 
 /// The folder of the worktrees, and who removes them.
 pub(crate) struct Worktrees {
@@ -74,12 +75,7 @@ impl Worktrees {
     /// A dependency beside the repository (`path = "../other"`) is looked for beside the worktree: puts a link to it
     /// there. `package` lies in the repository.
     pub(crate) fn link_neighbours(&self, name: &str, package: &Path) -> anyhow::Result<()> {
-        let file = package.join("Cargo.toml");
-        let text = std::fs::read_to_string(&file)
-            .with_context(|| format!("cannot read {}", file.display()))?;
-        let manifest: toml::Table = text
-            .parse()
-            .with_context(|| format!("cannot read {}", file.display()))?;
+        let manifest = manifest_of(package)?;
         let package = package.canonicalize().context("the package is gone")?;
         let copy = self.inside(name, &package)?;
         for path in dependency_paths(&manifest) {

@@ -1,13 +1,17 @@
 //! From the answers of the processes to one record; what failed or is missing becomes rows with a reason.
 
+use std::path::Path;
+
 use exuvia_reports::record::{
     Better, Environment, LeakFinding, LeakVerdict, Measurement, Record, Shard, Status,
 };
 
 use super::Setup;
 use super::count::Counted;
+use super::environment::root_of;
 use super::phases::PHASES;
 use super::plan::{self, Plan};
+use super::site;
 use crate::exec::{ChildReport, Instrument};
 use crate::{CaseId, Suite};
 
@@ -43,7 +47,18 @@ pub(crate) fn record(
             Err(reason) => add_failure(&mut record, &case, instrument, &reason),
         }
     }
+    place_sites(&mut record, &setup.target.manifest_dir);
     record
+}
+
+/// Sites as ways from the top of the workspace.
+fn place_sites(record: &mut Record, manifest_dir: &Path) {
+    if record.leaks.iter().any(|leak| leak.site.is_some()) {
+        let root = root_of(manifest_dir).unwrap_or(manifest_dir);
+        let packages = site::packages(root);
+        let leaks = record.leaks.iter_mut();
+        leaks.for_each(|leak| site::place(leak, root, &packages));
+    }
 }
 
 fn selection_of(setup: &Setup) -> Option<String> {

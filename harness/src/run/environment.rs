@@ -205,7 +205,7 @@ fn config_hash(manifest_dir: &Path) -> Option<String> {
 }
 
 /// The nearest folder above the package that holds a lock file: the workspace.
-fn root_of(manifest_dir: &Path) -> Option<&Path> {
+pub(super) fn root_of(manifest_dir: &Path) -> Option<&Path> {
     manifest_dir
         .ancestors()
         .find(|folder| folder.join("Cargo.lock").is_file())
