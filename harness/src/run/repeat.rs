@@ -76,7 +76,7 @@ fn unequal(runner: &Runner<'_>, case: &CaseId, first: &Answer, second: &Answer) 
     let [once, twice] =
         [row.value, again].map(|v| v.map_or("nothing".to_owned(), |v| v.to_string()));
     Some(format!(
-        "not deterministic: {} was {once}, then {twice}{}; see harness/docs/bias.md for what varies",
+        "not deterministic: {} was {once}, then {twice}{}; std's HashMap takes a new seed in each process, a fixed hasher does not (more causes: harness/docs/bias.md)",
         row.metric,
         runner.varying_function(case)
     ))

@@ -8,6 +8,9 @@ use maud::{Markup, PreEscaped, html};
 use super::words;
 use crate::chart::{self, Chart, DataTable, Delta};
 
+/// A table with more columns takes the whole width.
+const MOST_COLUMNS: usize = 4;
+
 /// Hands out ids and collects the tables of the charts of one panel.
 #[derive(Default)]
 pub(super) struct Figures {
@@ -63,10 +66,12 @@ impl Figures {
 }
 
 fn values(title: &str, table: &DataTable) -> Markup {
+    let wide = (table.columns.len() > MOST_COLUMNS).then_some("wide");
     html! {
-        div .scroll tabindex="0" role="group" aria-label=(title) {
-            table .plain {
-                caption { bdi { (words::powers(title)) } }
+        div class=[wide] {
+            // above what scrolls, so that it is read whole
+            p .title { bdi { (words::powers(title)) } }
+            div .scroll tabindex="0" role="group" aria-label=(title) { table .plain aria-label=(title) {
                 thead { tr { @for name in &table.columns { th scope="col" { (name) } } } }
                 tbody {
                     @for row in &table.rows {
@@ -77,7 +82,7 @@ fn values(title: &str, table: &DataTable) -> Markup {
                         }
                     }
                 }
-            }
+            } }
         }
     }
 }
