@@ -27,7 +27,7 @@ pub(crate) mod prefix;
 pub(crate) mod size_class;
 pub(crate) mod source;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use api2::HeapAlloc;
 pub use global::GlobalBackend;

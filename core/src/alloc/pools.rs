@@ -149,3 +149,79 @@ pub(crate) fn empty_cache() -> [CacheLine; CACHE] {
         page: Cell::new(ptr::null()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn neighbouring_addresses_spread_over_a_table() {
+        for step in [8, 16, 32, 128, PAGE_STEP] {
+            let hash = |index: usize| {
+                let mut hasher = KeyHasher::default();
+                hasher.write_usize(0x7F00_0000_0000 + index * step);
+                hasher.finish()
+            };
+            // The low bits choose the place, the top ones tell places apart.
+            let places: BTreeSet<u64> = (0..1024).map(|index| hash(index) % 1024).collect();
+            let tags: BTreeSet<u64> = (0..1024).map(|index| hash(index) >> 57).collect();
+            assert!(
+                places.len() > 400,
+                "{} places at steps of {step}",
+                places.len()
+            );
+            assert!(tags.len() > 40, "{} tags at steps of {step}", tags.len());
+        }
+    }
+
+    const PAGE_STEP: usize = 64 << 10;
+
+    #[test]
+    fn bytes_are_hashed_all_and_in_order() {
+        let hash = |bytes: &[u8]| {
+            let mut hasher = KeyHasher::default();
+            hasher.write(bytes);
+            hasher.finish()
+        };
+        let hashes = [&b"ab"[..], b"ba", b"a", b"aab", b""].map(hash);
+        assert_eq!(hashes.into_iter().collect::<BTreeSet<_>>().len(), 5);
+    }
+
+    #[test]
+    fn keys_and_lines_tell_tables_and_classes_apart() {
+        let (one, other) = (
+            TypeInfo::of::<Option<crate::Gc<u64>>>(),
+            TypeInfo::of::<u64>(),
+        );
+        let keys = [(one, 0), (one, 1), (other, 0), (other, 1)].map(|(i, c)| pool_key(i, c));
+        assert_eq!(keys.into_iter().collect::<BTreeSet<_>>().len(), 4);
+        assert!((0..CLASSES).all(|class| pool_key(one, class) != 0));
+        let lines: BTreeSet<usize> = (0..CLASSES).map(|class| cache_index(one, class)).collect();
+        assert_eq!(lines.len(), CLASSES);
+        assert!(lines.into_iter().all(|line| line < CACHE));
+    }
+
+    #[test]
+    fn a_pool_is_found_again_by_what_it_is_for() {
+        let mut pools = Pools::new();
+        let info = TypeInfo::of::<Option<crate::Gc<u64>>>();
+        let wanted = |pools: &mut Pools| {
+            [
+                pools.typed(info, 3),
+                pools.typed(info, 4),
+                pools.shared(PageKind::Mixed, 3),
+                pools.shared(PageKind::Buffers, 3),
+                pools.shared(PageKind::Mixed, 4),
+                pools.shared(PageKind::Buffers, 4),
+            ]
+        };
+        assert_eq!(wanted(&mut pools), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(wanted(&mut pools), [0, 1, 2, 3, 4, 5]);
+        let holds: Vec<bool> = pools.list.iter().map(Pool::holds).collect();
+        assert_eq!(holds, [true, true, true, false, true, false]);
+        let leaves = pools.typed(TypeInfo::of::<u64>(), 0);
+        assert!(!pools.list[leaves as usize].holds());
+    }
+}

@@ -288,4 +288,47 @@ mod tests {
         // SAFETY: the block is given up as `give` and the quarantine would.
         unsafe { dealloc(body.sub(lead(align)).as_ptr(), layout) };
     }
+
+    #[test]
+    fn a_report_gives_sizes_and_pads_byte_by_byte() {
+        let (bytes, align) = (300, 16);
+        let body = take(Mode::Debug, bytes, align, Domain::Buffer).expect("memory");
+        // SAFETY: a block of debug mode with its guards.
+        let fault = unsafe {
+            body.add(bytes + 1).write(7);
+            inspect(body, bytes, Domain::Buffer).expect("a fault")
+        };
+        let lines: Vec<&str> = fault.lines().map(str::trim).collect();
+        assert!(lines[0].ends_with(": bad trailing pad byte"), "{fault}");
+        let rest = [
+            "300 bytes freed, 300 bytes originally requested",
+            "API 'm', freed through API 'm'",
+            "The 7 pad bytes in front are 0xfd, as expected.",
+            "The 8 pad bytes behind are not all 0xfd:",
+            "at tail+0: 0xfd",
+            "at tail+1: 0x07 *** OUCH",
+            "at tail+2: 0xfd",
+        ];
+        assert_eq!(lines[1..8], rest);
+        assert!(fault.ends_with(
+            "Data: [cd, cd, cd, cd, cd, cd, cd, cd, cd, cd, cd, cd, cd, cd, cd, cd] ..."
+        ));
+        let layout = layout(Mode::Debug, bytes, align).expect("a layout");
+        // SAFETY: as above.
+        unsafe { dealloc(body.sub(lead(align)).as_ptr(), layout) };
+    }
+
+    #[test]
+    fn the_quarantine_holds_the_newest_blocks_up_to_its_size() {
+        let quarantine = Quarantine::default();
+        let layout = Layout::from_size_align(QUARANTINE_BYTES / 4, 16).expect("a layout");
+        for held in [1, 2, 3, 4, 4, 4] {
+            // SAFETY: the size is not zero.
+            let block = NonNull::new(unsafe { alloc(layout) }).expect("memory");
+            quarantine.add(block, layout);
+            assert_eq!(quarantine.blocks.borrow().len(), held);
+            assert_eq!(quarantine.blocks.borrow()[held - 1].0, block);
+            assert_eq!(quarantine.bytes.get(), held * layout.size());
+        }
+    }
 }

@@ -1,11 +1,15 @@
 //! What the heap says that it holds is what was taken and not given back.
 
+use std::alloc::{Layout, System};
 use std::cell::Cell;
 
+use allocator_api2::alloc::Allocator;
+
 use super::super::arena::PAGE_BYTES;
+use super::super::global::GlobalBackend;
 use super::super::prefix::PREFIX_BYTES;
 use super::super::source::{is_freed, is_freed_pattern};
-use crate::{Gc, Heap, HeapVec, Memory, Mode, Trace};
+use crate::{Gc, Heap, HeapAlloc, HeapVec, Memory, Mode, Trace};
 
 #[derive(Trace)]
 #[repr(align(64))]
@@ -178,4 +182,30 @@ fn fill_patterns_are_told_from_addresses() {
     let object = Box::new(0_u64);
     let address = std::ptr::from_ref(&*object).addr();
     assert!(!is_freed_pattern(address) && !is_freed(address));
+}
+
+#[test]
+fn allocators_serve_alignments_up_to_their_granule_and_empty_layouts() {
+    let heap = Heap::new();
+    let (ours, theirs) = (HeapAlloc::new(&heap), GlobalBackend(System));
+    for (bytes, align) in [(0, 1), (1, 1), (24, 8), (4096, 16), (64, 32)] {
+        let layout = Layout::from_size_align(bytes, align).unwrap();
+        let block = ours.allocate(layout);
+        assert_eq!(block.is_ok(), align <= 16);
+        for (allocator, block) in [
+            (&ours as &dyn Allocator, block),
+            (&theirs, theirs.allocate(layout)),
+        ] {
+            let Ok(block) = block else { continue };
+            assert_eq!(block.len(), bytes);
+            let start = block.cast::<u8>();
+            assert_eq!(start.addr().get() % align, 0);
+            // SAFETY: a block of this allocator, of this length.
+            unsafe {
+                start.write_bytes(0xA5, bytes);
+                allocator.deallocate(start, layout);
+            }
+        }
+    }
+    assert_eq!(heap.allocated_blocks(), 0);
 }

@@ -1,9 +1,10 @@
 //! What only speed or the system would tell: the fast paths serve, and serve
-//! nothing else; beside it `accounts` of what is held, pages of an `arena`, and
-//! the growth of a `vec`.
+//! nothing else; beside it `accounts` of what is held, pages of an `arena`, the
+//! blocks of a `page`, and the growth of a `vec`.
 
 mod accounts;
 mod arena;
+pub(crate) mod page;
 mod vec;
 
 use std::alloc::Layout;

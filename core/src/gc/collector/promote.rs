@@ -237,3 +237,55 @@ unsafe fn holds_nothing_tracked(header: *const Header) -> bool {
     }
     !tracked
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alloc::tests::page::with_page;
+
+    #[test]
+    fn a_promotion_counts_what_came_since_the_last_one() {
+        with_page(PageKind::Typed, 32, |page| {
+            for (used, older, promoted, floor) in [
+                (10, 1, 10, 1),
+                (15, 1, 5, 1),
+                (12, 1, 0, 1),
+                (14, 2, 2 + 15, 2),
+                (14, 2, 0, 2),
+                (20, 1, 6, 2),
+            ] {
+                page.used.set(used);
+                assert_eq!(page.raise_floor(older), promoted, "{used} to {older}");
+                assert_eq!((page.floor.get(), page.settled.get()), (floor, used));
+            }
+            page.kind.set(PageKind::Unused);
+            page.used.set(30);
+            assert_eq!(page.raise_floor(2), 0);
+        });
+    }
+
+    #[test]
+    fn a_page_that_is_young_again_writes_ages_into_its_objects() {
+        with_page(PageKind::Typed, 32, |page| {
+            page.carve();
+            let header = |index: usize| {
+                let header = page.headers().nth(index).expect("carved");
+                // SAFETY: headers of carved blocks are initialised.
+                unsafe { &*header }
+            };
+            for (index, generation) in [(0, 0), (1, 1), (2, 2), (3, 3)] {
+                header(index).word.set(1);
+                header(index).set_generation(generation);
+            }
+            let ages =
+                || [0, 1, 2, 3, 4].map(|index| header(index).scratch.get() & GENERATION_MASK);
+            page.used.set(4);
+            page.lower_floor();
+            assert_eq!(ages(), [0, 1, 2, 3, 0], "the floor was the lowest");
+            page.floor.set(2);
+            page.lower_floor();
+            assert_eq!(ages(), [2, 2, 2, 3, 0], "what is vacant has no age");
+            assert_eq!((page.floor.get(), page.settled.get()), (0, 4));
+        });
+    }
+}

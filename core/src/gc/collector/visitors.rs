@@ -357,3 +357,66 @@ pub(crate) unsafe fn each_place(
         (info.trace.each)(header, bytes, &mut each);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Heap;
+
+    /// How an edge is subtracted, until it is seen.
+    type Way = fn(&mut Work, NonNull<Header>);
+
+    const WAYS: [(&str, Way); 2] = [
+        ("one by one", |work, target| {
+            Subtract { work }.edge(Edge(target))
+        }),
+        ("some edges later", |work, target| {
+            let mut ahead = SubtractAhead { work };
+            ahead.edge(Edge(target));
+            ahead.finish();
+        }),
+    ];
+
+    #[test]
+    fn a_count_too_large_for_the_header_comes_back_to_it() {
+        let heap = Heap::builder().enabled(false).build();
+        let object = heap.alloc(1_u64);
+        let target = NonNull::from(object.header_ref());
+        let header = object.header_ref();
+        let word = header.word.get();
+        for (name, subtract) in WAYS {
+            let mut work = Work::new(heap.core(), 2);
+            header.word.set(COPY_MAX + 2);
+            work.mark_candidate(target);
+            for left in [COPY_MAX + 1, COPY_MAX] {
+                subtract(&mut work, target);
+                assert_eq!(header.copied_count(), COPY_MAX, "{name}");
+                assert_eq!(work.large_counts[&target.addr().get()], left, "{name}");
+            }
+            for left in [COPY_MAX - 1, COPY_MAX - 2] {
+                subtract(&mut work, target);
+                assert_eq!(header.copied_count(), left, "{name}");
+                assert!(work.large_counts.is_empty(), "{name}");
+            }
+            assert!(work.breach.is_none(), "{name}");
+            header.unmark();
+        }
+        header.word.set(word);
+    }
+
+    #[test]
+    fn an_edge_more_than_counted_is_a_breach() {
+        let heap = Heap::builder().enabled(false).build();
+        let object = heap.alloc(1_u64);
+        let target = NonNull::from(object.header_ref());
+        for (name, subtract) in WAYS {
+            let mut work = Work::new(heap.core(), 2);
+            work.mark_candidate(target);
+            subtract(&mut work, target);
+            assert_eq!((work.breach, object.header_ref().copied_count()), (None, 0));
+            subtract(&mut work, target);
+            assert_eq!(work.breach, Some(target), "{name}");
+            object.header_ref().unmark();
+        }
+    }
+}

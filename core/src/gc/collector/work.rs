@@ -282,4 +282,99 @@ mod tests {
         let all: Vec<NonNull<Header>> = arrived.chain(ahead.drain()).collect();
         assert!(all.into_iter().eq(objects));
     }
+
+    /// Addresses that stand for objects: nothing looks at them.
+    fn objects(headers: &[u64]) -> Vec<NonNull<Header>> {
+        headers.iter().map(|h| NonNull::from(h).cast()).collect()
+    }
+
+    #[test]
+    fn a_ring_gives_back_what_came_first() {
+        let headers = [0; 4 * AHEAD];
+        let mut waiting = objects(&headers).into_iter();
+        let (mut ring, mut inside) = (Ahead::default(), std::collections::VecDeque::new());
+        assert_eq!(ring.pop(), None);
+        for takes in [3, AHEAD, 5, AHEAD + 1] {
+            while !ring.is_full()
+                && let Some(object) = waiting.next()
+            {
+                ring.push(object);
+                inside.push_back(object);
+            }
+            assert_eq!((ring.len, inside.len()), (AHEAD, AHEAD));
+            for _ in 0..takes {
+                assert_eq!(ring.pop(), inside.pop_front());
+            }
+        }
+        assert!(!ring.is_full());
+    }
+
+    #[test]
+    fn grey_objects_come_out_once_and_the_last_only_when_asked() {
+        let heap = crate::Heap::new();
+        let headers = [0; 3 * AHEAD];
+        let mut work = Work::new(heap.core(), 2);
+        objects(&headers)
+            .into_iter()
+            .for_each(|o| work.push_grey(o));
+        let mut out: Vec<_> = std::iter::from_fn(|| work.next_grey_ahead()).collect();
+        assert_eq!(
+            out.len(),
+            headers.len() - AHEAD + 1,
+            "others are still fetched"
+        );
+        out.extend(std::iter::from_fn(|| work.next_grey()));
+        out.sort_unstable();
+        assert_eq!(out, objects(&headers));
+    }
+
+    #[test]
+    fn a_list_doubles_within_its_bounds() {
+        let mut list = Vec::new();
+        let mut grows = |most, limit| {
+            list.resize(list.capacity(), NonNull::dangling());
+            grow(&mut list, most, limit).then_some(list.capacity())
+        };
+        assert_eq!(grows(usize::MAX, 511), None);
+        assert_eq!(grows(usize::MAX, 512), Some(512));
+        assert_eq!(grows(usize::MAX, usize::MAX), Some(1024));
+        assert_eq!(grows(usize::MAX, usize::MAX), Some(2048));
+        assert_eq!(
+            grows(100, usize::MAX),
+            Some(2148),
+            "no more than there can be"
+        );
+        assert_eq!(grows(10, 2157), None);
+        assert_eq!(grows(10, 2158), Some(2158));
+        let mut least = Vec::new();
+        assert!(grow(&mut least, 1, 0) && least.capacity() == 1);
+    }
+
+    #[test]
+    fn a_candidate_starts_with_its_count_less_the_guard() {
+        let heap = crate::Heap::builder().enabled(false).build();
+        let object = heap.alloc(1_u64);
+        let header = object.header_ref();
+        let key = NonNull::from(header).addr().get();
+        let word = header.word.get();
+        for (count, guards, large) in [
+            (1, 0, false),
+            (2, 1, false),
+            (COPY_MAX - 1, 0, false),
+            (COPY_MAX, 1, false),
+            (COPY_MAX, 0, true),
+            (COPY_MAX + 9, 1, true),
+        ] {
+            let mut work = Work::new(heap.core(), 2);
+            work.guards = guards;
+            header.word.set(count);
+            work.mark_candidate(NonNull::from(header));
+            let left = count - guards;
+            assert_eq!(header.copied_count(), left.min(COPY_MAX));
+            assert_eq!(work.large_counts.get(&key).copied(), large.then_some(left));
+            assert!(header.is_marked(Mark::Pending) && work.examined == 1);
+        }
+        header.unmark();
+        header.word.set(word);
+    }
 }

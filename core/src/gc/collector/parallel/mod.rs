@@ -262,3 +262,59 @@ pub(super) fn settle(core: &HeapCore, threads: usize, settling: &mut Settling) {
         settling.end_page(page);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{Gc, Heap};
+
+    #[test]
+    fn small_heaps_and_single_threads_stay_with_one() {
+        let of = |threads: usize| Heap::builder().enabled(false).threads(threads).build();
+        let heap = of(3);
+        assert_eq!(threads_for(heap.core(), WORTH - 1), 1);
+        assert_eq!(threads_for(heap.core(), WORTH), 3);
+        heap.examine_in_parallel_above(Some(100));
+        assert_eq!(threads_for(heap.core(), 99), 1);
+        assert_eq!(threads_for(heap.core(), 100), 3);
+        let lists: Vec<Gc<Option<Gc<u64>>>> = (0..400).map(|_| heap.alloc(None)).collect();
+        assert_eq!(threads(heap.core(), 2), 3);
+        assert_eq!(threads(heap.core(), 0), 3);
+        assert_eq!(threads(heap.core(), -1), 1, "a second look at trash");
+        heap.examine_in_parallel_above(Some(1000));
+        assert_eq!(threads(heap.core(), 2), 1);
+        drop(lists);
+        let (one, two) = (of(1), of(2));
+        for heap in [&one, &two] {
+            heap.examine_in_parallel_above(Some(0));
+        }
+        assert_eq!(threads(one.core(), 2), 1);
+        assert_eq!(threads(two.core(), 2), 2);
+    }
+
+    #[test]
+    fn every_thread_has_its_part_and_every_page_one_thread() {
+        let heap = Heap::builder().enabled(false).threads(3).build();
+        let lists: Vec<Gc<[Option<Gc<u64>>; 30]>> = (0..6000)
+            .map(|_| heap.alloc([const { None }; 30]))
+            .collect();
+        let pages = pages_of(heap.core(), 2, |_| true);
+        let expected: Vec<_> = pages.pages.0.iter().copied().enumerate().collect();
+        assert!(expected.len() > 4 * PORTION, "{}", expected.len());
+        let parts = on_threads(3, || {
+            let mut seen = Vec::new();
+            pages.each(|index, page| seen.push((index, NonNull::from(page))));
+            Lent(seen)
+        });
+        assert_eq!(parts.len(), 3);
+        let mut seen = BTreeMap::new();
+        for (index, page) in parts.into_iter().flat_map(|Lent(part)| part) {
+            assert_eq!(seen.insert(index, page), None, "visited twice");
+        }
+        assert!(seen.into_iter().eq(expected));
+        assert_eq!(pages_of(heap.core(), 2, |_| false).pages.0.len(), 0);
+        drop(lists);
+    }
+}

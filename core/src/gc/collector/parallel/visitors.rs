@@ -179,3 +179,63 @@ impl Visitor for MarkShared<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Heap;
+
+    fn subtract(breaches: &Breaches, target: NonNull<Header>, edges: usize) {
+        let mut visitor = SubtractShared::new(breaches);
+        (0..edges).for_each(|_| visitor.edge(Edge(target)));
+        visitor.finish();
+    }
+
+    #[test]
+    fn a_count_too_large_for_the_header_comes_back_to_it() {
+        let heap = Heap::builder().enabled(false).build();
+        let object = heap.alloc(1_u64);
+        let (header, target) = (object.header_ref(), NonNull::from(object.header_ref()));
+        let (word, key) = (header.word.get(), target.addr().get());
+        let mut work = Work::new(heap.core(), 2);
+        header.word.set(COPY_MAX + 2);
+        work.mark_candidate(target);
+        header.set_mark(State::Candidate);
+        let breaches = Breaches::new(work.large_counts);
+        let large = || breaches.large_counts.lock().unwrap().get(&key).copied();
+        for (edges, copy, left) in [
+            (1, COPY_MAX, Some(COPY_MAX + 1)),
+            (1, COPY_MAX, Some(COPY_MAX)),
+            (1, COPY_MAX - 1, None),
+            (40, COPY_MAX - 41, None),
+        ] {
+            subtract(&breaches, target, edges);
+            assert_eq!((header.copied_count(), large()), (copy, left));
+        }
+        assert_eq!(breaches.found(), None);
+        header.unmark();
+        header.word.set(word);
+    }
+
+    #[test]
+    fn an_edge_more_than_counted_is_a_breach() {
+        let heap = Heap::builder().enabled(false).build();
+        let object = heap.alloc(1_u64);
+        let (header, target) = (object.header_ref(), NonNull::from(object.header_ref()));
+        for mark in [State::None, State::Live, State::Candidate, State::Grey] {
+            let counts = matches!(mark, State::Candidate | State::Grey);
+            let mut work = Work::new(heap.core(), 2);
+            work.mark_candidate(target);
+            header.set_mark(mark);
+            assert_eq!(is_candidate(header.scratch.get()), counts);
+            assert_eq!(awaits(header.scratch.get()), mark == State::Candidate);
+            let breaches = Breaches::new(work.large_counts);
+            subtract(&breaches, target, 1);
+            assert_eq!(header.copied_count(), u32::from(!counts), "{mark:?}");
+            assert_eq!(breaches.found(), None);
+            subtract(&breaches, target, 1);
+            assert_eq!(breaches.found(), counts.then_some(target), "{mark:?}");
+            header.unmark();
+        }
+    }
+}
