@@ -1,9 +1,11 @@
 //! The heap's first promises: counting, cycles, weak references, finalizers.
 
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
-use exuvia_core::{Callback, Finalize, Gc, Heap, Mode, Trace, Weak};
+use exuvia_core::{Callback, Ephemeron, Finalize, Gc, GcAny, Heap, Mode, Trace, Weak};
 
 #[derive(Trace)]
 struct Node {
@@ -274,4 +276,97 @@ fn an_allocation_that_fails_is_not_counted() {
     assert!(heap.try_alloc_with_tail(0_u64, items).is_err());
     heap.fail_allocations_after(None);
     assert_eq!(heap.counts(), before);
+}
+
+#[derive(Trace)]
+struct Around<T: Trace>(RefCell<Option<T>>);
+
+/// A key by identity.
+#[derive(Trace)]
+struct Key(GcAny);
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Key) -> bool {
+        GcAny::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.address().hash(hasher);
+    }
+}
+
+/// A cycle through a container is found: its edges are looked at.
+fn closes<T: Trace>(name: &str, wrap: impl Fn(GcAny) -> T) {
+    each_mode(|heap| {
+        for wide in [None, Some(0)] {
+            heap.examine_widely_above(wide);
+            let holder = heap.alloc(Around(RefCell::new(None)));
+            let inside = wrap(Gc::erase(holder.clone()));
+            *holder.0.borrow_mut() = Some(inside);
+            assert_eq!(heap.collect_all(), 0, "{name}: held from outside");
+            drop(holder);
+            assert_eq!(heap.collect_all(), 1, "{name}");
+        }
+    });
+}
+
+#[test]
+fn cycles_are_found_through_every_container() {
+    closes("handle", |edge| edge);
+    closes("option", Some);
+    closes("array", |edge| [edge]);
+    closes("box", Box::new);
+    closes("vector", |edge| vec![edge]);
+    closes("result", Ok::<GcAny, u64>);
+    closes("error", Err::<u64, GcAny>);
+    closes("cell", |edge| Cell::new(Some(edge)));
+    closes("value", |edge| HashMap::from([(1_u64, edge)]));
+    closes("key", |edge| HashMap::from([(Key(edge), 1_u64)]));
+    closes("ordered value", |edge| BTreeMap::from([(1_u64, edge)]));
+    closes("member", |edge| HashSet::from([Key(edge)]));
+}
+
+#[test]
+fn handles_tell_what_they_lead_to() {
+    let heap = Heap::new();
+    let (one, other) = (node(&heap), node(&heap));
+    assert!(Gc::ptr_eq(&one, &one.clone()) && !Gc::ptr_eq(&one, &other));
+    assert_ne!(Gc::address(&one), Gc::address(&other));
+    assert_eq!(Gc::ref_count(&one), 1);
+    let (any, alike) = (Gc::erase(one.clone()), Gc::erase(other.clone()));
+    assert!(GcAny::ptr_eq(&any, &any.clone()) && !GcAny::ptr_eq(&any, &alike));
+    assert_eq!((any.address(), any.ref_count()), (Gc::address(&one), 2));
+    assert!(any.type_name().ends_with("lifecycle::Node"));
+    assert!(any.is::<Node>() && !any.is::<u64>() && !any.is::<Around<GcAny>>());
+    assert!(
+        any.downcast_ref::<Node>()
+            .is_some_and(|it| Gc::ptr_eq(it, &one))
+    );
+    assert!(any.downcast_ref::<u64>().is_none());
+    assert!(Heap::ptr_eq(&any.heap(), &heap) && Heap::ptr_eq(&Gc::heap(&one), &heap));
+    // A header, the cell and its flag.
+    assert_eq!(any.size(), 32);
+    assert_eq!(Gc::erase(heap.alloc([0_u64; 9])).size(), 80);
+
+    let (plain, same) = (Gc::downgrade(&one), Gc::downgrade(&one));
+    let callback = heap.alloc(Silent);
+    let called = Gc::downgrade_with(&one, callback);
+    assert!(Weak::ptr_eq(&plain, &same) && !Weak::ptr_eq(&plain, &called));
+    assert!(called.has_callback() && !plain.has_callback());
+    assert_eq!(Gc::weak_count(&one), 2);
+    let pair = Ephemeron::new(&one, other.clone());
+    let another = Ephemeron::new(&one, other.clone());
+    assert!(Ephemeron::ptr_eq(&pair, &pair) && !Ephemeron::ptr_eq(&pair, &another));
+    assert!(pair.value().is_some_and(|it| Gc::ptr_eq(&it, &other)));
+}
+
+#[derive(Trace)]
+struct Silent;
+
+impl Callback for Silent {
+    fn call(&self, _: &Heap) {}
 }
