@@ -50,6 +50,7 @@ pub use gc::trace::{Edge, Trace, Visitor};
 pub use gc::type_info::TypeInfo;
 pub use gc::weak::{Callback, Weak};
 pub use heap::Heap;
+pub use heap::bounded::BoundedPauses;
 pub use heap::builder::{HeapBuilder, Mode};
 pub use heap::errors::{AllocError, BadGeneration, HeapError};
 pub use heap::pauses::Pauses;

@@ -146,6 +146,16 @@ impl Arena {
             })
     }
 
+    /// The first page in use from `index` on, and its index.
+    pub(crate) fn page_from(&self, index: usize) -> Option<(usize, NonNull<Page>)> {
+        let used = !self.free_pages.get() & ALL_FREE;
+        (index..PAGES)
+            .filter(|index| used & (1 << index) != 0)
+            .map(|index| (index, self.page(index)))
+            // SAFETY: pages in use have initialised metadata.
+            .find(|(_, page)| unsafe { page.as_ref() }.kind.get() != PageKind::Unused)
+    }
+
     fn page(&self, index: usize) -> NonNull<Page> {
         let base = self.base.as_ptr();
         let slot = base.wrapping_add(colour(base.addr()) + index * SLOT_BYTES);

@@ -16,7 +16,7 @@ use super::pools::{Pool, cache_index, pool_key};
 use super::prefix::{IN_PAGE, PREFIX_BYTES, Prefix};
 use super::size_class::{MAX_BLOCK, block_bytes, class_of};
 use super::source::{self, Domain};
-use crate::gc::header::{Header, PREFIXED};
+use crate::gc::header::{Header, LISTED, PREFIXED};
 use crate::gc::type_info::TypeInfo;
 use crate::heap::builder::Mode;
 use crate::heap::core::HeapCore;
@@ -92,6 +92,10 @@ impl HeapCore {
             return Ok(room);
         }
         let page = self.refill(pool)?;
+        if self.bounded.is_some() {
+            // SAFETY: `refill` returns a page in use.
+            self.note_room(unsafe { &*page });
+        }
         if self.may_cache() {
             let key = pool_key(info, class);
             let line = &self.cache[cache_index(info, class)];
@@ -229,16 +233,45 @@ impl HeapCore {
     pub(crate) unsafe fn give_object(&self, header: *mut Header) {
         // SAFETY: duty 1.
         unsafe {
-            if (*header).has(PREFIXED) {
-                self.give_prefixed(header);
+            if (*header).has(PREFIXED | LISTED) {
+                self.give_rarely(header);
                 return;
             }
             self.give_block(&*page_of(header), header.cast());
         }
     }
 
+    /// Frees a block that a list of the incremental cycle may have, or one
+    /// behind a prefix.
     #[cold]
     #[inline(never)]
+    unsafe fn give_rarely(&self, header: *mut Header) {
+        // SAFETY: as the caller.
+        unsafe {
+            if (*header).has(LISTED) {
+                (*header).word.set(0);
+                self.left_blocks.set(self.left_blocks.get() + 1);
+            } else if (*header).has(PREFIXED) {
+                self.give_prefixed(header);
+            } else {
+                self.give_block(&*page_of(header), header.cast());
+            }
+        }
+    }
+
+    /// Frees the block of an object that died while it was listed.
+    ///
+    /// # Safety
+    /// 1. `header` died so, and no list has it any more.
+    pub(crate) unsafe fn give_left(&self, header: *mut Header) {
+        self.left_blocks.set(self.left_blocks.get() - 1);
+        // SAFETY: duty 1.
+        unsafe {
+            (*header).unmark();
+            self.give_rarely(header);
+        }
+    }
+
     unsafe fn give_prefixed(&self, header: *mut Header) {
         // SAFETY: as the caller; the prefix was written when the block was taken.
         unsafe {
@@ -476,7 +509,8 @@ impl HeapCore {
     fn take_page_from_arena(&self) -> Option<NonNull<Page>> {
         let mut partial = self.partial_arenas.borrow_mut();
         if partial.is_empty() {
-            let huge = self.arenas.borrow().len() >= SMALL_ARENAS;
+            // The system clears a huge page at its first touch: a pause of its own.
+            let huge = self.bounded.is_none() && self.arenas.borrow().len() >= SMALL_ARENAS;
             let arena = Arena::map(NonNull::from(self), huge)?;
             // SAFETY: just mapped.
             unsafe { arena.as_ref() }.listed.set(true);

@@ -67,6 +67,7 @@ pub(crate) struct Page {
     pub(crate) next_available: Cell<*const Page>,
     pub(crate) previous_available: Cell<*const Page>,
     pub(crate) next_suspect: Cell<*const Page>,
+    pub(crate) previous_suspect: Cell<*const Page>,
     /// Index of the pool (type and size class) that the page belongs to.
     pub(crate) pool: Cell<u32>,
     pub(crate) kind: Cell<PageKind>,
@@ -76,6 +77,9 @@ pub(crate) struct Page {
     pub(crate) settled: Cell<u32>,
     /// Objects that came from generation 0 and are on their way to 2.
     pub(crate) aging: Cell<u32>,
+    /// Where the page's first object stands among those that an incremental
+    /// cycle suspects, if it has one there.
+    pub(crate) first_suspected: Cell<u32>,
     flags: Cell<u8>,
 }
 

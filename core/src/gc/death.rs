@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 use super::handle::GcBox;
-use super::header::{CLEAN, COUNT_MASK, FINALIZED, HAS_WEAK, Header, IMMORTAL, PREFIXED};
+use super::header::{CLEAN, COUNT_MASK, FINALIZED, HAS_WEAK, Header, IMMORTAL, LISTED, PREFIXED};
 use super::trace::Trace;
 use super::type_info::TypeInfo;
 use super::weak;
@@ -122,7 +122,7 @@ pub(crate) unsafe fn note_suspect(header: *const Header) {
 unsafe fn die<T: Trace>(header: *mut Header) {
     // SAFETY: the caller gives up the last count.
     unsafe {
-        if T::FINALIZE.is_some() || (*header).has(HAS_WEAK | PREFIXED) {
+        if T::FINALIZE.is_some() || (*header).has(HAS_WEAK | PREFIXED | LISTED) {
             die_any(header);
             return;
         }

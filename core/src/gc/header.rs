@@ -17,7 +17,7 @@
 //! | `HAS_WEAK` | creation and clearing of weak references | |
 //! | `UNTRACKED` | allocation of leaf types; untracking of tuples and dicts | |
 //! | `PREFIXED` | allocation: type and heap stand in front of the header | never changes |
-//! | mark, copied count | the collector only; zero whenever user code runs, save for `Trash` | |
+//! | mark, copied count | the collector only; zero whenever user code runs, save for `Trash` and, on a heap with bounded pauses, `Cycle` | |
 //!
 //! `word == 0` means a free block, an object under construction or one that is
 //! being freed: none of them is visible to a collection or can be upgraded to.
@@ -81,9 +81,27 @@ pub(crate) enum Mark {
     /// Held by a declared root while seeds are gathered.
     Pinned = 5 << MARK_SHIFT,
     /// Found unreachable, not yet freed: walks of the heap do not show it. The
-    /// only mark that stands while user code runs, here or on another heap.
+    /// only mark that stands while user code runs, here or on another heap,
+    /// beside `Cycle`.
     Trash = 6 << MARK_SHIFT,
+    /// An old object that an incremental cycle has met (heaps with bounded
+    /// pauses). Stands between its slices; to other phases such an object is
+    /// none of theirs. In place of a copied count it has [`LISTED`],
+    /// [`REACHED`] and [`NOTE_MASK`].
+    Cycle = 7 << MARK_SHIFT,
 }
+
+/// With `Cycle`: one of the cycle's lists has the object's address between two
+/// slices. The block of a listed object that dies stays taken until it is off
+/// the list: `death::die` and `give_object` take the slow way for this bit.
+/// Never set while objects die otherwise, since no copied count stands then.
+pub(crate) const LISTED: u32 = 1 << 31;
+/// With `Cycle`: found reachable.
+pub(crate) const REACHED: u32 = 1 << 30;
+/// With `Cycle`: edges met that lead to the object, later its rank among the
+/// suspected objects of its page.
+pub(crate) const NOTE_MASK: u32 = (1 << 30) - COPY_ONE;
+pub(crate) const NOTE_MAX: u32 = NOTE_MASK >> COPY_SHIFT;
 
 #[repr(C)]
 pub(crate) struct Header {
@@ -189,6 +207,23 @@ impl Header {
     pub(crate) fn set_mark(&self, mark: Mark) {
         let rest = self.scratch.get() & !MARK_MASK;
         self.scratch.set(rest | mark as u32);
+    }
+
+    /// An object that leaves the old generation is none of the incremental
+    /// cycle's any more, once no list of it has it.
+    #[inline]
+    pub(crate) fn leave_cycle(&self) {
+        if self.is_marked(Mark::Cycle) && !self.has(LISTED) {
+            self.unmark();
+        }
+    }
+
+    /// Marked by a collection that runs from its beginning to its end, not by an
+    /// incremental cycle.
+    #[inline]
+    pub(crate) fn is_examined(&self) -> bool {
+        let marks = self.mark_bits().wrapping_sub(Mark::Pending as u32);
+        marks < Mark::Cycle as u32 - Mark::Pending as u32
     }
 
     #[inline]

@@ -40,6 +40,7 @@ pub struct HeapBuilder {
     pub(crate) limit_bytes: usize,
     pub(crate) enabled: bool,
     pub(crate) collect_on_allocation: bool,
+    pub(crate) bounded: Option<usize>,
     #[cfg(feature = "parallel")]
     pub(crate) threads: usize,
 }
@@ -52,6 +53,7 @@ impl Default for HeapBuilder {
             limit_bytes: usize::MAX,
             enabled: true,
             collect_on_allocation: true,
+            bounded: None,
             #[cfg(feature = "parallel")]
             threads: 1,
         }
@@ -88,6 +90,31 @@ impl HeapBuilder {
     /// collection that is due waits for [`Heap::safepoint`].
     pub fn collect_on_allocation(mut self, on: bool) -> HeapBuilder {
         self.collect_on_allocation = on;
+        self
+    }
+
+    /// Bounds the work of one automatic pause to about `objects` objects: the
+    /// oldest generation is then collected by an incremental cycle, in slices
+    /// between mutator calls, instead of as a whole. Default: no bound; 0
+    /// counts as 1.
+    ///
+    /// Strongly connected garbage of at most so many objects is freed within
+    /// the bound; a larger set is one longer pause, counted in
+    /// [`BoundedPauses::oversized`](crate::BoundedPauses::oversized). So are the
+    /// exceptions that it lists. What dies by its count (a list that loses its
+    /// head) dies at once, as in every mode, and an object's edges are looked at
+    /// in one piece. [`Heap::collect`] still collects as a whole. In this mode
+    /// which collection finds an object unreachable is not what CPython does;
+    /// see [`Heap::bounded_pauses`] for what it did.
+    ///
+    /// ```
+    /// use exuvia_core::Heap;
+    /// let heap = Heap::builder().bounded_pauses(10_000).build();
+    /// assert_eq!(heap.bounded_pauses().unwrap().objects, 10_000);
+    /// assert!(Heap::new().bounded_pauses().is_none());
+    /// ```
+    pub fn bounded_pauses(mut self, objects: usize) -> HeapBuilder {
+        self.bounded = Some(objects.max(1));
         self
     }
 

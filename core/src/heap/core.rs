@@ -17,6 +17,7 @@ use crate::alloc::pools::{self, CacheLine, Pools};
 use crate::alloc::prefix::Prefix;
 use crate::alloc::size_class::CLASSES;
 use crate::alloc::source::Quarantine;
+use crate::gc::collector::cycle::Bounded;
 use crate::gc::handle::GcAny;
 use crate::gc::header::{Header, Mark};
 use crate::gc::type_info::TypeInfo;
@@ -56,6 +57,8 @@ pub(crate) struct HeapCore {
     pub(crate) partial_arenas: RefCell<Vec<NonNull<Arena>>>,
     pub(crate) pages_in_use: Cell<usize>,
     pub(crate) source_objects: Cell<usize>,
+    /// Blocks of objects that died while an incremental cycle had them listed.
+    pub(crate) left_blocks: Cell<usize>,
     pub(crate) source_buffers: Cell<usize>,
     pub(crate) source_buffer_bytes: Cell<usize>,
     pub(crate) footprint_bytes: Cell<usize>,
@@ -107,6 +110,8 @@ pub(crate) struct HeapCore {
     /// Times that pages left the list of young ones, so that who takes a block
     /// before it runs user code sees whether that happened meanwhile.
     pub(crate) promotions: Cell<usize>,
+    /// The incremental cycle of a heap with bounded pauses.
+    pub(crate) bounded: Option<Box<Bounded>>,
     pub(crate) objects: ObjectRuntime,
     pub(crate) tracer: Tracer,
     pub(crate) quarantine: Quarantine,
@@ -132,6 +137,7 @@ impl HeapCore {
             partial_arenas: RefCell::default(),
             pages_in_use: Cell::new(0),
             source_objects: Cell::new(0),
+            left_blocks: Cell::new(0),
             source_buffers: Cell::new(0),
             source_buffer_bytes: Cell::new(0),
             footprint_bytes: Cell::new(0),
@@ -168,6 +174,7 @@ impl HeapCore {
             #[cfg(feature = "parallel")]
             parallel_above: Cell::new(None),
             promotions: Cell::new(0),
+            bounded: settings.bounded.map(Bounded::new),
             objects: ObjectRuntime::default(),
             tracer: Tracer::default(),
             quarantine: Quarantine::default(),
@@ -206,6 +213,7 @@ impl HeapCore {
         if self.handles.get() > 1 {
             return;
         }
+        self.give_up_cycle(); // The collection may have been refused inside another one.
         self.closed.set(true);
         self.attention.set(true);
         self.update_trigger();
@@ -364,8 +372,23 @@ impl HeapCore {
     /// Objects that can hold references. O(pages).
     pub(crate) fn containers(&self) -> usize {
         let mut count: usize = self.registry.borrow()[..LEAVES].iter().map(Vec::len).sum();
+        let left = self.left_blocks.get() > 0;
+        if left {
+            // SAFETY: registered headers are initialised.
+            let is_left = |header: &&*mut Header| unsafe { (***header).is_vacant() };
+            count -= self.registry.borrow()[..LEAVES]
+                .iter()
+                .flatten()
+                .filter(is_left)
+                .count();
+        }
         self.each_page(|page| {
             count += match page.kind.get() {
+                // SAFETY: as below.
+                PageKind::Typed if left && unsafe { (*page.info.get()).holds } => page
+                    .headers()
+                    .filter(|&header| unsafe { !(*header).is_vacant() })
+                    .count(),
                 // SAFETY: typed pages have a type; headers of carved blocks
                 // are initialised, and those of live objects have a type.
                 PageKind::Typed => unsafe {
@@ -436,8 +459,32 @@ impl HeapCore {
     pub(crate) fn list_suspect(&self, page: &Page) {
         if !page.has(IN_SUSPECT) {
             page.set(IN_SUSPECT);
-            page.next_suspect.set(self.suspect_pages.get());
-            self.suspect_pages.set(page);
+            let next = self.suspect_pages.replace(page);
+            page.next_suspect.set(next);
+            page.previous_suspect.set(ptr::null());
+            // SAFETY: members are pages of mapped arenas.
+            if let Some(next) = unsafe { next.as_ref() } {
+                next.previous_suspect.set(page);
+            }
+        }
+    }
+
+    /// Takes one page off the list: it holds no suspect.
+    pub(crate) fn unlist_suspect(&self, page: &Page) {
+        if !page.has(IN_SUSPECT) {
+            return;
+        }
+        page.clear(IN_SUSPECT);
+        let (previous, next) = (page.previous_suspect.get(), page.next_suspect.get());
+        // SAFETY: members are pages of mapped arenas.
+        unsafe {
+            match previous.as_ref() {
+                Some(previous) => previous.next_suspect.set(next),
+                None => self.suspect_pages.set(next),
+            }
+            if let Some(next) = next.as_ref() {
+                next.previous_suspect.set(previous);
+            }
         }
     }
 

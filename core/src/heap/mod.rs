@@ -4,9 +4,11 @@
 //! A [`Heap`] is a handle on a core that lives until the last handle, object
 //! and buffer are gone. Files: `core` (state and lifetime), `alloc_object`
 //! (making objects), `surface` (gc), `debug_text` (what `set_debug` tells),
-//! `malloc_stats` (sys), `roots`, `records`, `builder`, `errors`.
+//! `malloc_stats` (sys), `roots`, `records`, `pauses`, `bounded` (what a heap
+//! with bounded pauses did), `builder`, `errors`.
 
 mod alloc_object;
+pub(crate) mod bounded;
 pub(crate) mod builder;
 pub(crate) mod clock;
 pub(crate) mod core;

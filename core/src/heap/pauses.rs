@@ -58,7 +58,7 @@ impl Histogram {
         self.sums.examined += examined as u64;
     }
 
-    fn pauses(&self) -> Pauses {
+    pub(crate) fn pauses(&self) -> Pauses {
         Pauses {
             p50_ns: self.quantile(50),
             p99_ns: self.quantile(99),

@@ -348,6 +348,7 @@ impl HeapCore {
                 self.unregister(object.as_ptr());
             }
             header.set_generation(generation);
+            header.leave_cycle();
             if registered {
                 let list = &mut self.registry.borrow_mut()[generation as usize];
                 (*Prefix::of(header)).index.set(list.len());

@@ -105,6 +105,7 @@ impl Heap {
                 PageKind::Buffers | PageKind::Unused => 0,
             };
         });
-        count + core.registry.borrow().iter().map(Vec::len).sum::<usize>()
+        let registered: usize = core.registry.borrow().iter().map(Vec::len).sum();
+        count + registered - core.left_blocks.get()
     }
 }

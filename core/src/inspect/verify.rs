@@ -319,7 +319,8 @@ fn check_object(core: &HeapCore, header: &Header, report: &mut VerifyReport) -> 
     let at = |what: &str| format!("object {address:#x}: {what}");
     let scratch = header.scratch.get();
     let marked = scratch & MARK_MASK != 0 || scratch >> COPY_SHIFT != 0;
-    ensure(!marked || core.collecting.get(), || {
+    let of_cycle = header.is_marked(Mark::Cycle) && core.has_cycle();
+    ensure(!marked || of_cycle || core.collecting.get(), || {
         at("a mark is left over")
     })?;
     let word = header.word.get();

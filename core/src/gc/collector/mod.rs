@@ -5,16 +5,20 @@
 //! `phases` finds the tentatively unreachable set, `trash` deals with it
 //! (weak references, finalizers, resurrection, clearing), `trigger` decides
 //! when, `work` holds the lists, `visitors` says what a phase does with an edge,
-//! `parallel` shares a wide collection among threads.
+//! `parallel` shares a wide collection among threads, `cycle` collects the old
+//! generation in slices on a heap with bounded pauses.
 //!
 //! Invariants:
 //! - *suspects*: every unreachable object is reachable from an unreachable
 //!   suspect, so the forward closure of the suspects contains all garbage.
 //! - *no marks*: marks and copied counts are gone whenever user code runs; only
-//!   the trash keeps one, [`Mark::Trash`], which hides it from every walk.
+//!   the trash keeps one, [`Mark::Trash`], which hides it from every walk, and
+//!   what an incremental cycle has met, [`Mark::Cycle`], which means nothing to
+//!   any other phase.
 //! - *no heap objects*: the collector allocates none.
 
 pub(crate) mod bulk;
+pub(crate) mod cycle;
 #[cfg(feature = "parallel")]
 pub(crate) mod parallel;
 mod phases;
@@ -44,7 +48,7 @@ use work::Work;
 pub(crate) struct Outcome {
     pub(crate) unreachable: usize,
     pub(crate) uncollectable: usize,
-    finalized: usize,
+    pub(crate) finalized: usize,
     resurrected: usize,
     candidates: usize,
 }
@@ -55,6 +59,9 @@ impl HeapCore {
     pub(crate) fn collect_quietly(&self, generation: usize) -> usize {
         if self.collecting.replace(true) {
             return 0;
+        }
+        if generation == 2 {
+            self.give_up_cycle();
         }
         self.call_hooks(Phase::Start, Info::start(generation));
         self.tell_start(generation);
@@ -73,6 +80,7 @@ impl HeapCore {
     fn collect_generation(&self, generation: usize) -> Outcome {
         self.reset_counts(generation);
         let mut work = Work::new(self, generation as i32);
+        work.wide = generation == 2 && self.suspects_are_incomplete();
         let mut outcome = Outcome::default();
         let found = self.find_unreachable(&mut work);
         outcome.candidates = work.examined;
@@ -176,12 +184,9 @@ impl HeapCore {
     }
 
     fn remember(&self, generation: usize, outcome: &Outcome, duration_ns: u64) {
-        let mut stats = self.stats.get();
-        stats[generation].collections += 1;
-        stats[generation].collected += outcome.unreachable as u64;
-        stats[generation].uncollectable += outcome.uncollectable as u64;
-        self.stats.set(stats);
+        self.count_in_stats(generation, outcome);
         self.record_pause(generation, duration_ns, outcome.candidates);
+        self.note_examined(generation, outcome.candidates);
         self.records.borrow_mut().push(CollectionRecord {
             generation,
             duration_ns,
@@ -190,6 +195,14 @@ impl HeapCore {
             finalized: outcome.finalized,
             resurrected: outcome.resurrected,
         });
+    }
+
+    fn count_in_stats(&self, generation: usize, outcome: &Outcome) {
+        let mut stats = self.stats.get();
+        stats[generation].collections += 1;
+        stats[generation].collected += outcome.unreachable as u64;
+        stats[generation].uncollectable += outcome.uncollectable as u64;
+        self.stats.set(stats);
     }
 }
 

@@ -25,6 +25,9 @@ impl HeapCore {
     /// current pages is forgotten: whoever allocates next comes by the slow
     /// path, which lists its page as young again.
     pub(super) fn promote(&self, generation: usize) {
+        if generation == 1 && self.bounded.is_some() {
+            return self.promote_aged();
+        }
         let older = older_than(generation);
         self.forget_object_pages();
         self.promotions.set(self.promotions.get() + 1);
@@ -52,6 +55,61 @@ impl HeapCore {
         for from in 0..=(generation as u32).min(1) {
             promoted += self.registry.borrow()[from as usize].len();
             self.promote_registered(from, older);
+        }
+        self.promoted.set(promoted);
+    }
+
+    /// Promotion after a middle collection on a heap with bounded pauses: what
+    /// was young is in the middle generation now, and only what was there
+    /// already is old. So nothing becomes old that did not outlive a young
+    /// collection and what was allocated until the next middle one: the older an
+    /// object is, the less likely it dies soon, and what dies old waits for a
+    /// whole cycle.
+    fn promote_aged(&self) {
+        self.forget_object_pages();
+        self.promotions.set(self.promotions.get() + 1);
+        let mut promoted = 0;
+        let mut middle = self.middle_pages.borrow_mut();
+        for page in middle.drain(..) {
+            // SAFETY: listed pages stand in mapped arenas.
+            let page = unsafe { &*page };
+            page.clear(IN_MIDDLE);
+            promoted += if page.has(IN_YOUNG) {
+                page.age_middle()
+            } else {
+                page.raise_floor(2)
+            };
+        }
+        for page in self.young_pages.borrow_mut().drain(..) {
+            // SAFETY: as above.
+            let page_ref = unsafe { &*page };
+            page_ref.clear(IN_YOUNG);
+            page_ref.raise_floor(1);
+            if page_ref.kind.get() != PageKind::Unused {
+                page_ref.set(IN_MIDDLE);
+                middle.push(page);
+            }
+        }
+        drop(middle);
+        promoted += self.registry.borrow()[1].len();
+        self.promote_registered(1, 2);
+        self.promote_registered(0, 1);
+        self.promoted.set(promoted);
+    }
+
+    /// Makes the middle generation old without examining it.
+    pub(super) fn promote_middle(&self) {
+        let mut promoted = self.registry.borrow()[1].len();
+        self.promote_registered(1, 2);
+        for page in self.middle_pages.borrow_mut().drain(..) {
+            // SAFETY: listed pages stand in mapped arenas.
+            let page = unsafe { &*page };
+            page.clear(IN_MIDDLE);
+            promoted += if page.has(IN_YOUNG) {
+                page.age_middle()
+            } else {
+                page.raise_floor(2)
+            };
         }
         self.promoted.set(promoted);
     }
@@ -94,6 +152,22 @@ impl Page {
             _ => young + self.aging.replace(0),
         };
         promoted as usize
+    }
+
+    /// Makes the objects of the middle generation old in a page that has young
+    /// ones. Returns how many.
+    fn age_middle(&self) -> usize {
+        self.aging.set(0);
+        let mut aged = 0;
+        for header in self.headers() {
+            // SAFETY: headers of carved blocks are initialised.
+            let header = unsafe { &*header };
+            if !header.is_vacant() && header.generation() == 1 {
+                header.set_generation(2);
+                aged += 1;
+            }
+        }
+        aged
     }
 
     /// Writes the floor into the headers: the page is about to get younger

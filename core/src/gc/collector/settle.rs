@@ -3,7 +3,7 @@
 
 use std::ptr::NonNull;
 
-use super::super::header::{CLEAN, Header, MARK_MASK, Mark};
+use super::super::header::{CLEAN, Header, Mark};
 #[cfg(feature = "parallel")]
 use super::parallel;
 use super::promote::untrack_survivor;
@@ -118,7 +118,7 @@ impl Settling {
     pub(super) unsafe fn settle_one(&mut self, object: NonNull<Header>) {
         // SAFETY: duty 1.
         let header = unsafe { object.as_ref() };
-        if header.scratch.get() & MARK_MASK != 0 {
+        if header.is_examined() {
             // SAFETY: duty 1.
             unsafe { self.settle_examined(object) };
         } else if self.is_full() && header.is_suspect() && !header.is_immortal() {

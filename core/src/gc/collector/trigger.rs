@@ -7,6 +7,10 @@ impl HeapCore {
     pub(crate) fn update_trigger(&self) {
         let (young, _, _) = self.thresholds.get();
         let on = self.enabled.get() && young > 0 && !self.closed.get();
+        let young = self
+            .bounded
+            .as_ref()
+            .map_or(young, |b| b.young_limit(young));
         self.trigger.set(if on { young } else { usize::MAX });
     }
 
@@ -24,7 +28,12 @@ impl HeapCore {
     pub(crate) fn collect_at_safepoint(&self) {
         let due = self.young_count.get() > self.trigger.get();
         if due && !self.collecting.get() && self.depth.get() == 0 {
-            self.collect_quietly(self.choose_generation());
+            match &self.bounded {
+                None => {
+                    self.collect_quietly(self.choose_generation());
+                }
+                Some(bounded) => self.pause_within_bounds(bounded),
+            }
         }
     }
 

@@ -86,7 +86,7 @@ pub(crate) fn each_page(core: &HeapCore, oldest: i32, mut visit: impl FnMut(&Pag
     }
 }
 
-fn holds_candidates(page: &Page) -> bool {
+pub(super) fn holds_candidates(page: &Page) -> bool {
     match page.kind.get() {
         // SAFETY: typed pages have a type.
         PageKind::Typed => unsafe { (*page.info.get()).holds },

@@ -46,6 +46,8 @@ pub(crate) struct Work {
     pub(crate) breach: Option<NonNull<Header>>,
     /// Counts that the collector itself holds on each candidate.
     pub(crate) guards: u32,
+    /// The stack is that of an incremental cycle.
+    pub(crate) incremental: bool,
     /// Candidates above which the collection becomes wide.
     wide_above: usize,
     limit: usize,
@@ -68,6 +70,7 @@ impl Work {
             large_counts: KeyMap::default(),
             breach: None,
             guards: 0,
+            incremental: false,
             wide_above: usize::MAX,
             limit: core.list_limit.get(),
         }
@@ -148,6 +151,8 @@ impl Work {
         if header.is_marked(Mark::Candidate) {
             header.set_mark(Mark::Grey);
             self.grey_lost = true;
+        } else if self.incremental {
+            self.grey_lost = true; // The cycle is given up.
         }
     }
 
@@ -160,6 +165,24 @@ impl Work {
             self.ahead.push(object);
         }
         self.ahead.pop()
+    }
+
+    /// The same, from the part of the stack above its first `bottom` entries.
+    #[inline]
+    pub(super) fn next_grey_above(&mut self, bottom: usize) -> Option<NonNull<Header>> {
+        while !self.ahead.is_full() && self.grey.len() > bottom {
+            if let Some(object) = self.grey.pop() {
+                self.ahead.push(object);
+            }
+        }
+        self.ahead.pop()
+    }
+
+    /// Puts what the queue of prefetches holds back onto the stack.
+    pub(crate) fn return_ahead(&mut self) {
+        while let Some(object) = self.ahead.pop() {
+            self.push_grey(object);
+        }
     }
 
     /// The same while so many are queued that this one has arrived in the cache.
@@ -179,7 +202,7 @@ impl Work {
             let core = unsafe { &*self.core };
             wide::each_object(core, self.oldest, |object| {
                 // SAFETY: enumerated objects are live.
-                if !unsafe { object.as_ref() }.is_marked(Mark::None) {
+                if unsafe { object.as_ref() }.is_examined() {
                     visit(self, object);
                 }
             });
@@ -259,7 +282,7 @@ pub(crate) fn prefetch<T>(object: NonNull<T>) {
 /// Doubles a list, but adds no more than `most` places; false when memory or the
 /// test's limit refuses.
 #[cold]
-fn grow(list: &mut Vec<NonNull<Header>>, most: usize, limit: usize) -> bool {
+pub(super) fn grow(list: &mut Vec<NonNull<Header>>, most: usize, limit: usize) -> bool {
     let more = list.capacity().max(512).min(most);
     list.capacity() + more <= limit.max(1) && list.try_reserve_exact(more).is_ok()
 }
