@@ -14,6 +14,9 @@ pub(crate) enum Unit {
     /// Bytes of resident memory per object.
     #[serde(rename = "B/object")]
     Bytes,
+    /// Hundredths.
+    #[serde(rename = "%")]
+    Percent,
 }
 
 impl Unit {
@@ -23,6 +26,7 @@ impl Unit {
             Unit::Nanoseconds => "ns/op",
             Unit::Microseconds => "us/call",
             Unit::Bytes => "B/object",
+            Unit::Percent => "%",
         }
     }
 }
@@ -74,6 +78,14 @@ const fn bytes(id: &'static str, question: &'static str) -> Row {
     Row {
         id,
         unit: Unit::Bytes,
+        question,
+    }
+}
+
+const fn percent(id: &'static str, question: &'static str) -> Row {
+    Row {
+        id,
+        unit: Unit::Percent,
         question,
     }
 }
@@ -259,6 +271,27 @@ pub(crate) const WORKS: &[Work] = &[
             us(
                 "mutator_old_longest",
                 "its longest call (64 operations and what the peer does between them)",
+            ),
+        ],
+    ),
+    nodes(
+        "mutator_bounded",
+        &[
+            ns(
+                "mutator_bounded",
+                "the mutator beside 5 x 10^5 old nodes, this heap with pauses bounded to 10,000 objects, per operation",
+            ),
+            us(
+                "mutator_bounded_longest",
+                "its longest call (64 operations and what the peer does between them)",
+            ),
+            percent(
+                "mutator_bounded_floating",
+                "the most garbage held in it, of the live bytes",
+            ),
+            percent(
+                "mutator_bounded_held",
+                "the most memory resident in it, of the live bytes and the most garbage",
             ),
         ],
     ),

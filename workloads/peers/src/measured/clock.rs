@@ -50,6 +50,11 @@ impl Longest {
         self.last = now;
     }
 
+    /// What was done since the last call ended is none.
+    pub(super) fn skip(&mut self) {
+        self.last = nanoseconds(ClockId::ThreadCPUTime);
+    }
+
     pub(super) fn microseconds(&self) -> f64 {
         self.longest as f64 / 1e3
     }

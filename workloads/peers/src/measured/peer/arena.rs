@@ -26,6 +26,7 @@ const _: () = assert!(size_of::<Node<'static>>() == 24);
 
 impl Peer for Arena {
     const TRACES: bool = true;
+    const HAS_BOUND: bool = true;
     type Ref<'gc> = Gc<'gc, Node<'gc>>;
     type Heap<'gc> = &'gc Mutation<'gc>;
 
@@ -93,6 +94,12 @@ impl Peer for Arena {
         }
         self.0.finish_cycle();
         None
+    }
+
+    fn held_bytes(&self) -> Option<u64> {
+        /// A node with its header, as glibc's malloc rounds it.
+        const NODE: usize = 48;
+        Some((self.0.metrics().total_gc_count() * NODE) as u64)
     }
 
     #[inline]

@@ -27,6 +27,8 @@ pub(crate) trait Peer: Sized + 'static {
     const FREES_CYCLES: bool = true;
     /// Whether a dropped object waits for a collection.
     const TRACES: bool = false;
+    /// Whether it has a mode whose longest pause is bounded.
+    const HAS_BOUND: bool = false;
     /// Whether a node has its integer.
     const HAS_VALUE: bool = true;
 
@@ -37,6 +39,11 @@ pub(crate) trait Peer: Sized + 'static {
 
     /// An empty heap.
     fn new() -> Self;
+
+    /// An empty heap whose longest pause is bounded, where the peer has such a mode.
+    fn bounded() -> Self {
+        Self::new()
+    }
 
     /// Works with nodes; those in the vector outlive the call.
     fn enter<R>(

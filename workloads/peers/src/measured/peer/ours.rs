@@ -38,7 +38,10 @@ const OF_EACH: usize = 64;
 
 /// A heap on which 64 other types have objects, interleaved.
 pub(in crate::measured) fn crowded_heap() -> (Heap, Vec<GcAny>) {
-    let heap = Heap::new();
+    crowded(Heap::new())
+}
+
+fn crowded(heap: Heap) -> (Heap, Vec<GcAny>) {
     let mut crowd = Vec::new();
     macro_rules! types {
         ($($n:literal)*) => {$({
@@ -55,17 +58,30 @@ pub(in crate::measured) fn crowded_heap() -> (Heap, Vec<GcAny>) {
     (heap, crowd)
 }
 
-impl Peer for Ours {
-    type Ref<'gc> = Gc<Node>;
-    type Heap<'gc> = &'gc Heap;
+/// Objects that one pause deals with where pauses are bounded.
+const BOUND: usize = 10_000;
 
-    fn new() -> Self {
-        let (heap, crowd) = crowded_heap();
+impl From<(Heap, Vec<GcAny>)> for Ours {
+    fn from((heap, crowd): (Heap, Vec<GcAny>)) -> Ours {
         Ours {
             heap,
             roots: Vec::new(),
             _crowd: crowd,
         }
+    }
+}
+
+impl Peer for Ours {
+    const HAS_BOUND: bool = true;
+    type Ref<'gc> = Gc<Node>;
+    type Heap<'gc> = &'gc Heap;
+
+    fn new() -> Self {
+        crowded_heap().into()
+    }
+
+    fn bounded() -> Self {
+        crowded(Heap::builder().bounded_pauses(BOUND).build()).into()
     }
 
     #[inline]

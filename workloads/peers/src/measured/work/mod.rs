@@ -30,6 +30,7 @@ pub(super) fn run<P: Peer>(work: &str) -> Option<Outcome> {
         "rings_1e6" => collect::rings::<P>("rings_1e6", 1_000_000),
         "mutator" => mutate::mutator::<P>(None),
         "mutator_old" => mutate::mutator::<P>(Some(mutate::OLD_DEPTH)),
+        "mutator_bounded" => mutate::bounded::<P>(),
         _ => return live::<P>(work),
     };
     Some(outcome)

@@ -1,6 +1,7 @@
 //! A random mutator: nodes allocated, linked, cut and read at random places of a table.
 
 use super::super::clock::Longest;
+use super::resident_bytes;
 use super::{Outcome, Peer, per_operation, trees};
 
 /// Places in the table.
@@ -15,35 +16,98 @@ const STEPS: usize = 31_250;
 
 /// The mutator, alone or beside a tree of old nodes.
 pub(super) fn mutator<P: Peer>(old_depth: Option<u32>) -> Outcome {
-    let mut peer = P::new();
-    fill_table(&mut peer, old_depth);
-    peer.collect();
-    let mut random = fastrand::Rng::with_seed(77);
-    let mut read = 0_u64;
-    let mut longest = Longest::start();
-    let time = per_operation(STEPS * STEP, || {
-        for _ in 0..STEPS {
-            let allocations =
-                peer.enter(|heap, roots| step::<P>(heap, roots, &mut random, &mut read));
-            peer.pace(allocations);
-            longest.lap();
-        }
-    });
+    let mut run = Run::<P>::begin(P::new(), old_depth);
+    let time = run.steps(STEPS);
     let outcome = match old_depth {
         None => Outcome::default().value("mutator", time),
         Some(_) => Outcome::default()
             .value("mutator_old", time)
-            .value("mutator_old_longest", longest.microseconds()),
+            .value("mutator_old_longest", run.longest.microseconds()),
     };
-    let outcome = if P::HAS_VALUE {
-        outcome.check("read", read)
+    run.end(outcome)
+}
+
+/// The same beside old nodes, with what is held looked at many times: time, pauses and memory of one run.
+pub(super) fn bounded<P: Peer>() -> Outcome {
+    /// Steps between two looks, which are no part of the time.
+    const STRIDE: usize = 125;
+    const LOOKS: usize = STEPS / STRIDE;
+    if !P::HAS_BOUND {
+        return Outcome::refused("has no bound: see mutator_old");
+    }
+    let before = resident_bytes();
+    let mut run = Run::<P>::begin(P::bounded(), Some(OLD_DEPTH));
+    let (mut time, mut used, mut resident) = (0.0, 0_u64, 0.0_f64);
+    for _ in 0..LOOKS {
+        time += run.steps(STRIDE);
+        used = used.max(run.peer.held_bytes().unwrap_or_default());
+        resident = resident.max(resident_bytes() - before);
+        run.longest.skip();
+    }
+    run.peer.collect();
+    let live = run.peer.held_bytes().unwrap_or_default();
+    let outcome = Outcome::default()
+        .value("mutator_bounded", time / LOOKS as f64)
+        .value("mutator_bounded_longest", run.longest.microseconds());
+    let outcome = if live > 0 {
+        let floating = used.saturating_sub(live) as f64 / live as f64;
+        outcome
+            .value("mutator_bounded_floating", 100.0 * floating)
+            .value("mutator_bounded_held", 100.0 * resident / used as f64)
     } else {
         outcome
     };
-    if P::FREES_CYCLES {
-        outcome
-    } else {
-        outcome.note("leaks the rings")
+    run.end(outcome)
+}
+
+/// A heap with a full table.
+struct Run<P> {
+    peer: P,
+    random: fastrand::Rng,
+    read: u64,
+    longest: Longest,
+}
+
+impl<P: Peer> Run<P> {
+    fn begin(mut peer: P, old_depth: Option<u32>) -> Run<P> {
+        fill_table(&mut peer, old_depth);
+        peer.collect();
+        Run {
+            peer,
+            random: fastrand::Rng::with_seed(77),
+            read: 0,
+            longest: Longest::start(),
+        }
+    }
+
+    /// So many steps; the time of one operation.
+    fn steps(&mut self, steps: usize) -> f64 {
+        let Run {
+            peer,
+            random,
+            read,
+            longest,
+        } = self;
+        per_operation(steps * STEP, || {
+            for _ in 0..steps {
+                let allocations = peer.enter(|heap, roots| step::<P>(heap, roots, random, read));
+                peer.pace(allocations);
+                longest.lap();
+            }
+        })
+    }
+
+    fn end(self, outcome: Outcome) -> Outcome {
+        let outcome = if P::HAS_VALUE {
+            outcome.check("read", self.read)
+        } else {
+            outcome
+        };
+        if P::FREES_CYCLES {
+            outcome
+        } else {
+            outcome.note("leaks the rings")
+        }
     }
 }
 
