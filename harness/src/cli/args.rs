@@ -118,7 +118,8 @@ pub(crate) struct RunArgs {
     /// Part K of N of all cases; `auto` reads the usual variables of CI matrices and job arrays.
     #[arg(long, value_name = "K/N")]
     pub(crate) shard: Option<String>,
-    /// Stops a measured process after so many seconds [default: 60 with --quick, else 300, with --full 900].
+    /// Stops a measured process after so many seconds [default: 60 with --quick, else 300, with --full 900; longer while
+    /// more processes want to run than there are cores].
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<u64>,
     /// Prints the record.

@@ -51,8 +51,7 @@ fn version_of(tool: &str) -> String {
 }
 
 fn load() -> String {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').next().map_or_else(
+    environment::load().map_or_else(
         || "unknown".to_owned(),
         |load| format!("{load} over the last minute"),
     )

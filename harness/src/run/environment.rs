@@ -204,6 +204,18 @@ fn config_hash(manifest_dir: &Path) -> Option<String> {
     }
 }
 
+/// How many processes want to run for each core, on the average of the last minute; at least 1.
+pub(super) fn crowding() -> f64 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (load().unwrap_or_default() / cores as f64).max(1.0)
+}
+
+/// Processes that wanted to run, on the average of the last minute (Linux).
+pub(crate) fn load() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next()?.parse().ok()
+}
+
 /// The nearest folder above the package that holds a lock file: the workspace.
 pub(super) fn root_of(manifest_dir: &Path) -> Option<&Path> {
     manifest_dir

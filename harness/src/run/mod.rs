@@ -233,10 +233,9 @@ impl<'a> Runner<'a> {
             Depth::Default => 300,
             Depth::Full => 900,
         };
-        self.setup
-            .selection
-            .timeout
-            .unwrap_or(Duration::from_secs(of_depth))
+        // a process that has to share its core gets as much done as on an idle machine
+        let default = || Duration::from_secs(of_depth).mul_f64(environment::crowding());
+        self.setup.selection.timeout.unwrap_or_else(default)
     }
 
     fn side_by_side(

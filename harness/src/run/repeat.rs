@@ -57,7 +57,7 @@ fn unequal(runner: &Runner<'_>, case: &CaseId, first: &Answer, second: &Answer) 
     let first = first.as_ref().ok()?;
     let second = match second {
         Ok(second) => second,
-        Err(reason) => return Some(format!("not deterministic: measured once, then {reason}")),
+        Err(reason) => return Some(format!("measured once, and not a second time: {reason}")),
     };
     let value = |rows: &[Measurement], metric: &str| {
         rows.iter()
