@@ -370,3 +370,51 @@ struct Silent;
 impl Callback for Silent {
     fn call(&self, _: &Heap) {}
 }
+
+/// Holds edges alone, which a wide collection gives up page by page where it
+/// may.
+#[derive(Trace)]
+#[trace(finalize)]
+struct Last {
+    me: RefCell<Option<Gc<Last>>>,
+    log: Gc<Log>,
+}
+
+impl Finalize for Last {
+    fn finalize(this: &Gc<Self>) {
+        this.log.lines.borrow_mut().push(this.log.id);
+    }
+}
+
+#[test]
+fn a_wide_collection_leaves_finalizers_and_callbacks_their_say() {
+    each_mode(|heap| {
+        heap.disable();
+        heap.examine_widely_above(Some(0));
+        // The first objects of a type stand in shared pages.
+        for count in [5, 500] {
+            let lines = Rc::new(RefCell::new(Vec::new()));
+            let log = |id| {
+                let lines = lines.clone();
+                heap.alloc(Log { lines, id })
+            };
+            for id in 0..count {
+                let (me, log) = (RefCell::new(None), log(id));
+                let last = heap.alloc(Last { me, log });
+                *last.me.borrow_mut() = Some(last.clone());
+            }
+            // The logs die by their counts when the cycles are gone.
+            assert_eq!(heap.collect_all(), count as usize);
+            let called = lines.take().into_iter().collect::<HashSet<u32>>();
+            assert_eq!(called.len(), count as usize, "each finalizer once");
+            let weak: Vec<_> = (0..count)
+                .map(|id| Gc::downgrade_with(&ring(&heap, 2), log(id)))
+                .collect();
+            heap.collect_all();
+            let called = lines.take().into_iter().collect::<HashSet<u32>>();
+            assert_eq!(called.len(), count as usize, "each callback");
+            assert!(weak.iter().all(Weak::is_dead));
+            heap.verify().unwrap();
+        }
+    });
+}
