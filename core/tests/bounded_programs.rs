@@ -139,7 +139,8 @@ struct Program {
     weaks: Vec<(Id, Weak<Small>)>,
     pairs: Vec<(Id, Id, Ephemeron<Small, Small>)>,
     model: Vec<Entry>,
-    frozen: bool,
+    /// Ephemerons found dead.
+    dead_pairs: usize,
 }
 
 const SLOTS: usize = 3;
@@ -171,7 +172,7 @@ impl Program {
             weaks: Vec::new(),
             pairs: Vec::new(),
             model: Vec::new(),
-            frozen: false,
+            dead_pairs: 0,
         }
     }
 
@@ -294,11 +295,9 @@ impl Program {
             }
             82 => {
                 self.heap.freeze();
-                self.frozen = true;
             }
             83 => {
                 self.heap.unfreeze();
-                self.frozen = false;
             }
             84 => {
                 self.heap.collect(0).unwrap();
@@ -455,8 +454,27 @@ impl Program {
             .map(|(id, _)| id)
             .collect();
         assert!(left.is_empty(), "{left:?} are garbage and left");
+        self.dead_pairs = self.pairs.iter().filter(|(.., p)| p.is_dead()).count();
         let errors = self.heap.take_errors();
         assert!(errors.is_empty(), "{errors:?}");
+    }
+}
+
+impl Program {
+    /// Lets everything go, what finalizers raise included: nothing is left.
+    fn give_up(&mut self) {
+        loop {
+            self.pairs.clear();
+            self.weaks.clear();
+            self.roots.clear();
+            self.handles.clear();
+            self.heap.collect_all();
+            self.observe();
+            if self.handles.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(self.heap.live_objects(), 0);
     }
 }
 
@@ -472,6 +490,7 @@ fn what_is_reachable_lives_and_garbage_goes() {
     const OPERATIONS: usize = 300;
     let programs = number("EXUVIA_PROGRAMS", 2000).div_ceil(16);
     let first = number("EXUVIA_SEED", 0);
+    let watched = std::env::var_os("EXUVIA_LEAK_DETECTOR").is_some();
     let (mut cycles, mut oversized, mut freed, mut raised, mut pairs) = (0, 0, 0, 0, 0);
     for seed in first..first + programs {
         let run = || {
@@ -483,9 +502,10 @@ fn what_is_reachable_lives_and_garbage_goes() {
                     program.heap.verify().unwrap();
                 }
             }
-            if seed % 4 > 0 {
+            if seed % 4 > 0 || watched {
                 program.finish();
-            } // Else the heap is closed wherever its cycle is.
+                program.give_up();
+            } // Else the heap is closed wherever its cycle is, and what is held then stays.
             program
         };
         let run = std::panic::catch_unwind(run);
@@ -495,7 +515,7 @@ fn what_is_reachable_lives_and_garbage_goes() {
         oversized += did.oversized;
         freed += did.freed;
         raised += program.model.iter().filter(|e| e.resurrected).count();
-        pairs += program.pairs.iter().filter(|(.., p)| p.is_dead()).count();
+        pairs += program.dead_pairs;
     }
     println!("{programs} programs, {cycles} cycles freed {freed} objects");
     println!(
