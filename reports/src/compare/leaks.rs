@@ -163,6 +163,12 @@ fn list(word: &str, findings: &[&LeakFinding]) -> String {
 /// `count leak of Node, 1 object per iteration, allocated at a.rs:1, held by x`.
 fn describe(finding: &LeakFinding) -> String {
     let class = finding.class.as_deref().unwrap_or("growth");
+    // the detector's own sentence says all of it
+    if let Some(whole) = &finding.reason
+        && whole.starts_with(class)
+    {
+        return whole.clone();
+    }
     let mut text = match &finding.type_name {
         Some(type_name) => format!("{class} of {type_name}"),
         None => class.to_owned(),

@@ -9,6 +9,20 @@ use exuvia_reports::record::LeakVerdict;
 use super::{allowing, assert_noted, configured, gate, with};
 
 #[test]
+fn the_detectors_sentence_is_not_said_twice() {
+    let mut head = fixture::record();
+    let leak = &mut head.leaks[0];
+    leak.verdict = LeakVerdict::Leak;
+    leak.class = Some("count leak".to_owned());
+    leak.holder = Some("x".to_owned());
+    let sentence = "count leak: 1.0000 Node per iteration, held by x";
+    leak.reason = Some(sentence.to_owned());
+    let comparison = gate(&fixture::record(), &head);
+    let row = comparison.worst_row().expect("a leak");
+    assert_eq!(row.reason, format!("leak: {sentence}"));
+}
+
+#[test]
 fn a_leak_fails_with_and_without_a_base() {
     let mut head = fixture::record();
     let leak = &mut head.leaks[0];
