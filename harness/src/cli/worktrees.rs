@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 
 use super::UsageError;
 use super::place::manifest_of;
+use crate::run::site::REMAPPED;
 
 /// The folder of the worktrees, and who removes them.
 pub(crate) struct Worktrees {
@@ -105,7 +106,7 @@ impl Worktrees {
         NAMES
             .map(|name| {
                 format!(
-                    "--remap-path-prefix={}=exuvia-tree",
+                    "--remap-path-prefix={}={REMAPPED}",
                     self.folder.join(name).display()
                 )
             })

@@ -25,7 +25,7 @@ pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod repeat;
 pub(crate) mod selftest;
-mod site;
+pub(crate) mod site;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use exuvia_reports::record::LeakFinding;
 
+/// What the folder of a worktree is called in the executables of a comparison.
+pub(crate) const REMAPPED: &str = "exuvia-tree";
+
 /// Packages are looked for so many folders below the top.
 const DEPTH: usize = 3;
 
@@ -52,6 +55,12 @@ fn folders_in(folder: &Path) -> impl Iterator<Item = PathBuf> {
 
 fn from_top(site: &str, root: &Path, packages: &[PathBuf]) -> Option<String> {
     let (file, line) = site.split_once(':')?;
+    if let Some(file) = file
+        .strip_prefix(REMAPPED)
+        .and_then(|file| file.strip_prefix('/'))
+    {
+        return root.join(file).is_file().then(|| format!("{file}:{line}"));
+    }
     let parts: Vec<&str> = file.split('/').collect();
     let in_package = |package: &PathBuf| {
         (0..parts.len()).find_map(|from| {
@@ -111,6 +120,7 @@ mod tests {
             ("src/deep/both.rs:1:1", None),
             ("elsewhere/src/main.rs:1:1", None),
             (&format!("{top}/src/lib.rs:9:1"), Some("src/lib.rs:9:1")),
+            ("exuvia-tree/src/lib.rs:9:1", Some("src/lib.rs:9:1")),
         ] {
             assert_eq!(placed(site).as_deref(), expected, "{site}");
         }

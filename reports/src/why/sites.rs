@@ -118,7 +118,7 @@ fn site_of(frames: Vec<String>) -> String {
     let is = |frame: &String, of: &[&str]| of.iter().any(|prefix| frame.starts_with(prefix));
     let own = frames
         .iter()
-        .filter(|frame| !is(frame, &PLUMBING) && *frame != "[root]");
+        .filter(|frame| !is(frame, &PLUMBING) && !is_for_any_type(frame) && *frame != "[root]");
     let mut own = own.skip_while(|frame| is(frame, &HEAP)).peekable();
     let Some(first) = own.next() else {
         return frames
@@ -132,6 +132,20 @@ fn site_of(frames: Vec<String>) -> String {
         Some(asked) if first.contains("exuvia_core::") => format!("{asked} through {first}"),
         _ => first.clone(),
     }
+}
+
+/// Whether a frame is what the standard library does for a type that its name does not tell: `<T as alloc::..>::to_vec`.
+fn is_for_any_type(frame: &str) -> bool {
+    let parts = frame
+        .strip_prefix('<')
+        .and_then(|frame| frame.split_once(" as "));
+    parts.is_some_and(|(of, does)| {
+        let is_parameter = of.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_parameter
+            && ["alloc::", "core::", "std::"]
+                .iter()
+                .any(|root| does.starts_with(root))
+    })
 }
 
 /// Each site with its part of the difference in `unit` (`B` or `blocks`).
@@ -190,8 +204,9 @@ mod tests {
 
     #[test]
     fn the_site_is_where_the_memory_was_wanted() {
-        let text = r#"{"pps": [{"tb": 64, "tbk": 2, "fs": [1, 2, 3]}], "ftbl": ["[root]",
+        let text = r#"{"pps": [{"tb": 64, "tbk": 2, "fs": [1, 2, 3, 4]}], "ftbl": ["[root]",
             "0x1: alloc::alloc::alloc (alloc/src/alloc.rs:95:9)",
+            "0x1: <T as alloc::slice::<impl [T]>::to_vec_in::ConvertVec>::to_vec (alloc/src/slice.rs:448:9)",
             "0x2: exuvia_core::alloc::blocks::take (/home/x/core/src/alloc/blocks.rs:7:3)",
             "0x3: my::cache::insert (/home/x/my/src/cache.rs:12:5)"]}"#;
         let sites = parse(text).expect("a profile");
