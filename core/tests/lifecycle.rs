@@ -380,6 +380,9 @@ struct Last {
     log: Gc<Log>,
 }
 
+#[derive(Trace)]
+struct Edges(RefCell<Option<Gc<Edges>>>);
+
 impl Finalize for Last {
     fn finalize(this: &Gc<Self>) {
         this.log.lines.borrow_mut().push(this.log.id);
@@ -407,9 +410,16 @@ fn a_wide_collection_leaves_finalizers_and_callbacks_their_say() {
             assert_eq!(heap.collect_all(), count as usize);
             let called = lines.take().into_iter().collect::<HashSet<u32>>();
             assert_eq!(called.len(), count as usize, "each finalizer once");
-            let weak: Vec<_> = (0..count)
-                .map(|id| Gc::downgrade_with(&ring(&heap, 2), log(id)))
-                .collect();
+            // Nothing but edges: their pages would be freed without a look at them,
+            // but for the shared ones, which unwatched objects fill.
+            let edges = || heap.alloc(Edges(RefCell::new(None)));
+            let _filling: Vec<_> = (0..count).map(|_| edges()).collect();
+            let watched = |id| {
+                let edges = edges();
+                *edges.0.borrow_mut() = Some(edges.clone());
+                Gc::downgrade_with(&edges, log(id))
+            };
+            let weak: Vec<_> = (0..count).map(watched).collect();
             heap.collect_all();
             let called = lines.take().into_iter().collect::<HashSet<u32>>();
             assert_eq!(called.len(), count as usize, "each callback");
