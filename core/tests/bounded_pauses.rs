@@ -20,6 +20,15 @@ struct Slab {
     bytes: [u8; 3900],
 }
 
+/// Counts its end.
+struct Told(Rc<Cell<u32>>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
 fn heap(most: usize) -> Heap {
     Heap::builder().bounded_pauses(most).enabled(false).build()
 }
@@ -160,17 +169,11 @@ fn a_child_that_is_moved_out_of_a_counted_object_is_never_freed() {
 
 #[test]
 fn what_dies_by_its_count_between_slices_dies_at_once() {
-    struct Noisy(Rc<Cell<u32>>);
-    impl Drop for Noisy {
-        fn drop(&mut self) {
-            self.0.set(self.0.get() + 1);
-        }
-    }
     #[derive(Trace)]
     struct Loud {
         next: Option<Gc<Loud>>,
         #[trace(leaf)]
-        _noisy: Noisy,
+        _told: Told,
         bytes: [u8; 3900],
     }
     for after in 0..60 {
@@ -178,11 +181,11 @@ fn what_dies_by_its_count_between_slices_dies_at_once() {
         let deaths = Rc::new(Cell::new(0));
         let mut head = None;
         for _ in 0..20 {
-            let _noisy = Noisy(deaths.clone());
+            let _told = Told(deaths.clone());
             let bytes = [0; 3900];
             head = Some(heap.alloc(Loud {
                 next: head,
-                _noisy,
+                _told,
                 bytes,
             }));
         }
@@ -379,12 +382,6 @@ fn young_and_middle_collections_run_in_the_middle_of_a_cycle() {
 
 #[test]
 fn closing_the_heap_in_the_middle_of_a_cycle_frees_everything() {
-    struct Told(Rc<Cell<u32>>);
-    impl Drop for Told {
-        fn drop(&mut self) {
-            self.0.set(self.0.get() + 1);
-        }
-    }
     #[derive(Trace)]
     struct Ring {
         next: RefCell<Option<Gc<Ring>>>,

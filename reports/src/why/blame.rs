@@ -14,6 +14,7 @@
 
 use super::side::{Edge, Side, callers, is_given};
 use super::{CaseFunctions, Part};
+use crate::format::exact;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The call graph is handed up so many levels; deeper is recursion.
@@ -262,10 +263,6 @@ fn from_everywhere(dearer: &[(&str, Edge, f64)]) -> (f64, f64) {
     } else {
         (0.0, in_proportion)
     }
-}
-
-fn exact(count: f64) -> String {
-    crate::format::exact(count)
 }
 
 #[cfg(test)]

@@ -4,16 +4,21 @@ use exuvia_reports::compare::{Verdict, compare};
 use exuvia_reports::config::Config;
 use exuvia_reports::fixture;
 use exuvia_reports::gate::GateOptions;
-use exuvia_reports::record::LeakVerdict;
+use exuvia_reports::record::{LeakVerdict, Record};
 
 use super::{allowing, assert_noted, configured, gate, with};
 
+fn leaking() -> Record {
+    let mut record = fixture::record();
+    record.leaks[0].verdict = LeakVerdict::Leak;
+    record.leaks[0].class = Some("count leak".to_owned());
+    record
+}
+
 #[test]
 fn the_detectors_sentence_is_not_said_twice() {
-    let mut head = fixture::record();
+    let mut head = leaking();
     let leak = &mut head.leaks[0];
-    leak.verdict = LeakVerdict::Leak;
-    leak.class = Some("count leak".to_owned());
     leak.holder = Some("x".to_owned());
     let sentence = "count leak: 1.0000 Node per iteration, held by x";
     leak.reason = Some(sentence.to_owned());
@@ -24,10 +29,8 @@ fn the_detectors_sentence_is_not_said_twice() {
 
 #[test]
 fn a_leak_fails_with_and_without_a_base() {
-    let mut head = fixture::record();
+    let mut head = leaking();
     let leak = &mut head.leaks[0];
-    leak.verdict = LeakVerdict::Leak;
-    leak.class = Some("count leak".to_owned());
     leak.type_name = Some("Node".to_owned());
     leak.rate = Some(1.0);
     let with_base = gate(&fixture::record(), &head);

@@ -68,20 +68,10 @@ impl HeapCore {
     fn promote_aged(&self) {
         self.forget_object_pages();
         self.promotions.set(self.promotions.get() + 1);
-        let mut promoted = 0;
+        self.promote_middle();
         let mut middle = self.middle_pages.borrow_mut();
-        for page in middle.drain(..) {
-            // SAFETY: listed pages stand in mapped arenas.
-            let page = unsafe { &*page };
-            page.clear(IN_MIDDLE);
-            promoted += if page.has(IN_YOUNG) {
-                page.age_middle()
-            } else {
-                page.raise_floor(2)
-            };
-        }
         for page in self.young_pages.borrow_mut().drain(..) {
-            // SAFETY: as above.
+            // SAFETY: listed pages stand in mapped arenas.
             let page_ref = unsafe { &*page };
             page_ref.clear(IN_YOUNG);
             page_ref.raise_floor(1);
@@ -91,10 +81,7 @@ impl HeapCore {
             }
         }
         drop(middle);
-        promoted += self.registry.borrow()[1].len();
-        self.promote_registered(1, 2);
         self.promote_registered(0, 1);
-        self.promoted.set(promoted);
     }
 
     /// Makes the middle generation old without examining it.

@@ -12,7 +12,7 @@ use super::super::work::prefetch;
 use super::count::is_old;
 use super::cursor::Met;
 use super::{Budget, Cycle};
-use crate::alloc::page::owner_of;
+use crate::alloc::page::{describe, owner_of};
 use crate::gc::header::{
     COPY_SHIFT, HAS_WEAK, Header, LISTED, Mark as State, NOTE_MASK, NOTE_MAX, REACHED,
 };
@@ -148,7 +148,7 @@ fn follow(core: &HeapCore, cycle: &mut Cycle, object: NonNull<Header>, budget: &
     let before = cycle.work.grey.len();
     // SAFETY: as above.
     unsafe {
-        let (info, bytes) = crate::alloc::page::describe(header);
+        let (info, bytes) = describe(header);
         if info.weak {
             follow_reference(cycle, header);
         } else {
