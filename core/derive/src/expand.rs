@@ -17,6 +17,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
 
     let holds = holds(input, &options, &shapes);
     let drop_promises = drop_promises(input, &options, &shapes);
+    let spread = spread(input, &options);
     let finalize = options.finalize.then(|| finalize(root));
     let visits = visits(&options, &shapes);
     let marker = (!options.leaf).then(|| refuse_drop(input));
@@ -33,6 +34,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             unsafe impl #parameters #root::Trace for #name #arguments #clause {
                 const HOLDS: bool = #holds;
                 #drop_promises
+                const SPREAD: u32 = #spread;
                 #finalize
                 #[inline]
                 fn trace<__ExuviaVisitor: #root::Visitor>(&self, visitor: &mut __ExuviaVisitor) {
@@ -184,6 +186,29 @@ fn skip_arguments(tokens: &mut Peekable<impl Iterator<Item = TokenTree>>) {
             return;
         }
     }
+}
+
+/// What tells a type from others of its shape: a hash (FNV-1a) of its name, and its parameters.
+fn spread(input: &DeriveInput, options: &TypeOptions) -> TokenStream {
+    let name = input.ident.to_string();
+    let hash = name.bytes().fold(0x811C_9DC5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    let root = &options.root;
+    let constants = input.generics.const_params().map(|parameter| {
+        let name = &parameter.ident;
+        quote!(#name as u32)
+    });
+    let types = input.generics.type_params().filter(|_| !options.leaf);
+    let types = types.map(|parameter| {
+        let name = &parameter.ident;
+        quote!((<#name as #root::Trace>::SPREAD ^ ::core::mem::size_of::<#name>() as u32))
+    });
+    let parameters = constants.chain(types);
+    parameters.fold(
+        quote!(#hash),
+        |before, parameter| quote!((#before).rotate_left(5).wrapping_add(#parameter)),
+    )
 }
 
 fn finalize(root: &Path) -> TokenStream {

@@ -23,6 +23,7 @@ mod stand_in {
     pub(crate) unsafe trait Trace: Sized + 'static {
         const HOLDS: bool = true;
         const QUIET_DROP: bool = !std::mem::needs_drop::<Self>();
+        const SPREAD: u32 = 0;
         const EDGES_ONLY: bool = !std::mem::needs_drop::<Self>();
         const FINALIZE: Option<fn(&Gc<Self>)> = None;
         fn trace<V: Visitor>(&self, visitor: &mut V);
@@ -316,6 +317,22 @@ mod derived {
         };
     }
     declare!(InMacro, field_0: Edge, visitor: Edge; in_enum, Variant);
+
+    #[test]
+    fn name_and_parameters_tell_types_of_one_shape_apart() {
+        let spreads = [
+            Named::SPREAD,
+            Tuple::SPREAD,
+            Generic::<u64>::SPREAD,
+            Generic::<Vec<u64>>::SPREAD,
+            Generic::<u64, 2>::SPREAD,
+            Bounded::<Named>::SPREAD,
+            Bounded::<Tuple>::SPREAD,
+            WholeLeaf::<u64>::SPREAD,
+        ];
+        let different: std::collections::BTreeSet<u32> = spreads.into_iter().collect();
+        assert_eq!(different.len(), spreads.len());
+    }
 
     #[test]
     fn the_derive_works_inside_macro_rules_with_any_field_name() {

@@ -1,30 +1,26 @@
-//! Taking and giving blocks: the fast path, and the pages behind it.
+//! Taking blocks: the fast path, and the pages behind it.
 //!
-//! The fast path is a direct-mapped cache from pool key to current
-//! page and one pop; the slow path carves, takes an available page or opens a
-//! new one. A young type lives in mixed pages until it allocated
-//! [`MIXED_LIMIT`] objects, so that a thousand rare types do not cost a
-//! thousand pages.
+//! The fast path is a `cache` from pool key to current page and one pop; the
+//! slow path carves, takes an available page or opens a new one. A rare type
+//! lives in mixed pages, so that a thousand of them do not cost a thousand
+//! pages. Giving back is `give`.
 
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
 use super::arena::{Arena, PAGE_BYTES, page_of};
-use super::page::{AVAILABLE, CURRENT, FreeBlock, IN_YOUNG, Page, PageKind};
-use super::pools::{Pool, cache_index, pool_key};
+use super::page::{CURRENT, IN_YOUNG, Page, PageKind};
+use super::pools::Pool;
 use super::prefix::{IN_PAGE, PREFIX_BYTES, Prefix};
 use super::size_class::{MAX_BLOCK, block_bytes, class_of};
 use super::source::{self, Domain};
-use crate::gc::header::{Header, LISTED, PREFIXED};
+use crate::gc::header::{Header, PREFIXED};
 use crate::gc::type_info::TypeInfo;
 use crate::heap::builder::Mode;
 use crate::heap::core::HeapCore;
 use crate::heap::errors::AllocError;
 use crate::inspect::tracemalloc::Domain as Tracked;
-
-/// Objects a type may put into mixed pages before it gets pages of its own.
-const MIXED_LIMIT: u32 = 32;
 
 /// Arenas before a heap is large enough for huge pages.
 const SMALL_ARENAS: usize = 2;
@@ -59,16 +55,27 @@ impl HeapCore {
         info: &'static TypeInfo,
         layout: Layout,
     ) -> Option<NonNull<Header>> {
-        if layout.size() > MAX_BLOCK || layout.align() > 16 {
+        if !fits_a_page(layout) {
             return None;
         }
-        let class = class_of(layout.size());
-        let line = &self.cache[cache_index(info, class)];
-        if line.key.get() != pool_key(info, class) {
-            return None;
-        }
+        let page = self.cache.first(info, class_of(layout.size()))?;
         // SAFETY: a cached page is the current page of its pool.
-        pop(unsafe { &*line.page.get() })
+        pop(unsafe { &*page })
+    }
+
+    /// The fast path of a type whose first line in the cache is another's.
+    #[inline]
+    pub(super) fn take_cached_second(
+        &self,
+        info: &'static TypeInfo,
+        layout: Layout,
+    ) -> Option<NonNull<Header>> {
+        if !fits_a_page(layout) {
+            return None;
+        }
+        let page = self.cache.second(info, class_of(layout.size()))?;
+        // SAFETY: as above.
+        pop(unsafe { &*page })
     }
 
     #[cold]
@@ -79,11 +86,14 @@ impl HeapCore {
         info: &'static TypeInfo,
         layout: Layout,
     ) -> Result<Room, AllocError> {
+        if let Some(header) = self.take_cached_second(info, layout) {
+            return Ok(Room { header, flags: 0 });
+        }
         self.admit(layout.size())?;
         if self.tracer.is_on() {
             return self.take_traced(info, layout);
         }
-        if self.mode != Mode::Pages || layout.size() > MAX_BLOCK || layout.align() > 16 {
+        if self.mode != Mode::Pages || !fits_a_page(layout) {
             return self.take_from_source(info, layout);
         }
         let class = class_of(layout.size());
@@ -97,10 +107,7 @@ impl HeapCore {
             self.note_room(unsafe { &*page });
         }
         if self.may_cache() {
-            let key = pool_key(info, class);
-            let line = &self.cache[cache_index(info, class)];
-            line.key.set(key);
-            line.page.set(page);
+            self.cache.lead(info, class, page);
         }
         // SAFETY: `refill` returns a page with a free block.
         let header = pop(unsafe { &*page }).ok_or(AllocError::OutOfMemory {
@@ -120,7 +127,7 @@ impl HeapCore {
         {
             let mut pools = self.pools.borrow_mut();
             let entry = &mut pools.list[pool as usize];
-            if entry.mixed_taken >= MIXED_LIMIT || whole > MAX_BLOCK {
+            if !entry.is_rare() || whole > MAX_BLOCK {
                 return Ok(None);
             }
             entry.mixed_taken += 1;
@@ -223,187 +230,6 @@ impl HeapCore {
             header,
             flags: PREFIXED,
         })
-    }
-
-    /// Frees the block of an object whose value is already dropped.
-    ///
-    /// # Safety
-    /// 1. `header` is an object of this heap; nobody refers to it any more.
-    #[inline]
-    pub(crate) unsafe fn give_object(&self, header: *mut Header) {
-        // SAFETY: duty 1.
-        unsafe {
-            if (*header).has(PREFIXED | LISTED) {
-                self.give_rarely(header);
-                return;
-            }
-            self.give_block(&*page_of(header), header.cast());
-        }
-    }
-
-    /// Frees a block that a list of the incremental cycle may have, or one
-    /// behind a prefix.
-    #[cold]
-    #[inline(never)]
-    unsafe fn give_rarely(&self, header: *mut Header) {
-        // SAFETY: as the caller.
-        unsafe {
-            if (*header).has(LISTED) {
-                (*header).word.set(0);
-                self.left_blocks.set(self.left_blocks.get() + 1);
-            } else if (*header).has(PREFIXED) {
-                self.give_prefixed(header);
-            } else {
-                self.give_block(&*page_of(header), header.cast());
-            }
-        }
-    }
-
-    /// Frees the block of an object that died while it was listed.
-    ///
-    /// # Safety
-    /// 1. `header` died so, and no list has it any more.
-    pub(crate) unsafe fn give_left(&self, header: *mut Header) {
-        self.left_blocks.set(self.left_blocks.get() - 1);
-        // SAFETY: duty 1.
-        unsafe {
-            (*header).unmark();
-            self.give_rarely(header);
-        }
-    }
-
-    unsafe fn give_prefixed(&self, header: *mut Header) {
-        // SAFETY: as the caller; the prefix was written when the block was taken.
-        unsafe {
-            let site = self.site_for_report(header.addr());
-            self.tracer.untrack(header.addr());
-            let prefix = Prefix::of(header);
-            if (*prefix).index.get() == IN_PAGE {
-                let block = prefix.cast_mut();
-                header.cast::<u64>().write(0);
-                self.give_block(&*page_of(block), block.cast());
-                return;
-            }
-            self.unregister(header);
-            let lead = (*prefix).lead_bytes as usize + PREFIX_BYTES;
-            let bytes = lead + (*prefix).object_bytes;
-            let align = 1 << (*prefix).align_log2;
-            let block = NonNull::new_unchecked(header.cast::<u8>().sub(lead));
-            source::give(self, block, bytes, align, Domain::Object, || site);
-            self.discharge(bytes);
-            self.source_objects.set(self.source_objects.get() - 1);
-        }
-    }
-
-    /// Pushes a block onto its page's free list.
-    ///
-    /// # Safety
-    /// 1. `block` is a live block of `page`, and nobody refers to it any more.
-    #[inline]
-    pub(crate) unsafe fn give_block(&self, page: &Page, block: *mut FreeBlock) {
-        // SAFETY: duty 1: the block is ours to overwrite.
-        unsafe {
-            block.cast::<u64>().write(0);
-            (&raw mut (*block).next).write(Cell::new(page.free.get()));
-        }
-        page.free.set(block);
-        let used = page.used.get() - 1;
-        page.used.set(used);
-        if used == 0 || used == page.wake.get() {
-            self.page_changed(page);
-        }
-    }
-
-    /// A page that is not current got a useful number of free blocks, or none
-    /// of its blocks is in use any more.
-    #[cold]
-    #[inline(never)]
-    fn page_changed(&self, page: &Page) {
-        if page.has(CURRENT) {
-            return;
-        }
-        if page.used.get() == 0 {
-            self.release_page(page);
-        } else if !page.has(AVAILABLE) {
-            self.list_available(page);
-        }
-    }
-
-    /// Blocks of a page were put into its free list by the collector.
-    pub(crate) fn give_many(&self, page: &Page, blocks: u32) {
-        let used = page.used.get() - blocks;
-        page.used.set(used);
-        if !page.has(CURRENT | AVAILABLE) && used <= page.wake.get() {
-            self.list_available(page);
-        }
-    }
-
-    /// Forgets every block of a page: none of them is live any more. False for
-    /// a current page, which stays; the others are to be released.
-    pub(crate) fn empty_page(&self, page: &Page) -> bool {
-        let current = page.has(CURRENT);
-        page.free.set(ptr::null_mut());
-        page.carved_bytes.set(0);
-        page.used.set(u32::from(current));
-        if page.has(AVAILABLE) {
-            let mut pools = self.pools.borrow_mut();
-            Self::unlist_available(&mut pools.list[page.pool.get() as usize], page);
-        }
-        if current {
-            self.drop_weak_lists(page);
-        }
-        !current
-    }
-
-    fn list_available(&self, page: &Page) {
-        let mut pools = self.pools.borrow_mut();
-        let pool = &mut pools.list[page.pool.get() as usize];
-        page.set(AVAILABLE);
-        page.previous_available.set(ptr::null());
-        page.next_available.set(pool.available);
-        // SAFETY: list members are pages in use.
-        if let Some(next) = unsafe { pool.available.as_ref() } {
-            next.previous_available.set(page);
-        }
-        pool.available = page;
-    }
-
-    fn unlist_available(pool: &mut Pool, page: &Page) {
-        page.clear(AVAILABLE);
-        let (previous, next) = (page.previous_available.get(), page.next_available.get());
-        // SAFETY: list members are pages in use.
-        unsafe {
-            match previous.as_ref() {
-                Some(previous) => previous.next_available.set(next),
-                None => pool.available = next,
-            }
-            if let Some(next) = next.as_ref() {
-                next.previous_available.set(previous);
-            }
-        }
-    }
-
-    /// Gives an empty page back to its arena, and an empty arena to the system.
-    pub(crate) fn release_page(&self, page: &Page) {
-        if page.has(AVAILABLE) {
-            let mut pools = self.pools.borrow_mut();
-            Self::unlist_available(&mut pools.list[page.pool.get() as usize], page);
-        }
-        self.drop_weak_lists(page);
-        page.kind.set(PageKind::Unused);
-        self.discharge(PAGE_BYTES);
-        self.pages_in_use.set(self.pages_in_use.get() - 1);
-        self.give_page_to_arena(NonNull::from(page));
-    }
-
-    fn drop_weak_lists(&self, page: &Page) {
-        let lists = page.weak_lists.replace(ptr::null_mut());
-        if !lists.is_null() {
-            let capacity = page.capacity.get() as usize;
-            // SAFETY: made by `weak_lists_of` with this length.
-            drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(lists, capacity)) });
-            self.discharge_side_table(capacity * size_of::<usize>());
-        }
     }
 
     /// The page's weak-reference lists by block index, made on first use.
@@ -527,70 +353,6 @@ impl HeapCore {
         page
     }
 
-    fn give_page_to_arena(&self, page: NonNull<Page>) {
-        let arena = self.arena_of(page);
-        // SAFETY: the page's arena is mapped.
-        let arena_ref = unsafe { arena.as_ref() };
-        arena_ref.give_page(page);
-        let mut partial = self.partial_arenas.borrow_mut();
-        if !arena_ref.listed.get() {
-            arena_ref.listed.set(true);
-            partial.push(arena);
-        }
-        let spare = partial.iter().any(|&other| {
-            // SAFETY: listed arenas are mapped.
-            other != arena && unsafe { other.as_ref() }.is_empty()
-        });
-        if arena_ref.is_empty() && spare {
-            partial.retain(|&other| other != arena);
-            drop(partial);
-            self.unmap_arena(arena);
-        }
-    }
-
-    fn arena_of(&self, page: NonNull<Page>) -> NonNull<Arena> {
-        // SAFETY: the page is in use, so `start` points into its arena; slot 0
-        // of the table holds the arena's metadata.
-        unsafe {
-            let start = page.as_ref().start.get();
-            let base = start.map_addr(|a| a & !(super::arena::ARENA_BYTES - 1));
-            NonNull::new_unchecked(page_of(base).cast::<Arena>().cast_mut())
-        }
-    }
-
-    fn unmap_arena(&self, arena: NonNull<Arena>) {
-        // SAFETY: mapped until the end of this function.
-        let holds = |page: *const Page| unsafe { arena.as_ref() }.contains(page.addr());
-        self.young_pages.borrow_mut().retain(|&page| !holds(page));
-        self.middle_pages.borrow_mut().retain(|&page| !holds(page));
-        self.retain_suspect_pages(|page| !holds(page));
-        self.arenas.borrow_mut().retain(|&other| other != arena);
-        // SAFETY: empty, and now in no list.
-        unsafe { Arena::unmap(arena) };
-    }
-
-    /// Lets go of every current page, so that empty ones return to their arena.
-    pub(crate) fn retire_current_pages(&self) {
-        self.forget_cache();
-        let mut index = 0;
-        while index < self.pools.borrow().list.len() {
-            let current = {
-                let mut pools = self.pools.borrow_mut();
-                std::mem::replace(&mut pools.list[index].current, ptr::null())
-            };
-            // SAFETY: a pool's current page is in use.
-            if let Some(page) = unsafe { current.as_ref() } {
-                retire(page);
-                if page.used.get() == 0 {
-                    self.release_page(page);
-                } else if page.used.get() <= page.wake.get() {
-                    self.list_available(page);
-                }
-            }
-            index += 1;
-        }
-    }
-
     /// Sends every allocation to the slow path once.
     pub(crate) fn forget_cache(&self) {
         self.forget_object_pages();
@@ -601,13 +363,17 @@ impl HeapCore {
 
     /// Sends every allocation of an object to the slow path once.
     pub(crate) fn forget_object_pages(&self) {
-        for line in &self.cache {
-            line.key.set(0);
-        }
+        self.cache.forget();
     }
 }
 
-fn retire(page: &Page) {
+/// Whether a page can have blocks for objects of a layout.
+#[inline(always)]
+const fn fits_a_page(layout: Layout) -> bool {
+    layout.size() <= MAX_BLOCK && layout.align() <= 16
+}
+
+pub(super) fn retire(page: &Page) {
     page.clear(CURRENT);
     page.used.set(page.used.get() - 1);
 }

@@ -12,13 +12,16 @@
 //! 16, or every block in the modes `system` and `debug`) come from the global
 //! allocator and carry a prefix instead.
 //!
-//! Read `arena`, then `page`, `pools` and `blocks` (the allocator proper), `prefix`,
-//! and last the users' side: [`HeapVec`] and [`HeapAlloc`].
+//! Read `arena`, then `page`, `pools`, `cache`, `blocks` and `give` (the
+//! allocator proper), `prefix`, and last the users' side: [`HeapVec`] and
+//! [`HeapAlloc`].
 
 mod api2;
 pub(crate) mod arena;
 pub(crate) mod blocks;
 pub(crate) mod buffer;
+pub(crate) mod cache;
+mod give;
 mod global;
 mod heap_vec;
 pub(crate) mod page;

@@ -1,11 +1,9 @@
 //! Pools: which pages a type (and size class) allocates from.
 //!
 //! A *pool* is a type and size class, a size class of mixed objects, or one of
-//! buffers. Two tables of the same type share one pool. [`CacheLine`]s lead
-//! from a table and class to the current page of their pool without a look-up.
+//! buffers. Two tables of the same type share one pool.
 
 use std::any::TypeId;
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ptr;
@@ -14,25 +12,15 @@ use super::page::{Page, PageKind};
 use super::size_class::CLASSES;
 use crate::gc::type_info::TypeInfo;
 
-const CACHE: usize = 256;
 const NO_POOL: u32 = u32::MAX;
 
-/// One line of the direct-mapped cache; key 0 is empty.
-pub(crate) struct CacheLine {
-    pub(super) key: Cell<usize>,
-    pub(super) page: Cell<*const Page>,
-}
+/// Objects a type may put into mixed pages before it gets pages of its own.
+const MIXED_LIMIT: u32 = 32;
 
 /// Type table address and size class in one word.
 #[inline(always)]
 pub(super) fn pool_key(info: &'static TypeInfo, class: usize) -> usize {
     ptr::from_ref(info).addr() ^ (class << 48)
-}
-
-/// Tables are constants of about a hundred bytes, so neighbours differ here.
-#[inline(always)]
-pub(super) fn cache_index(info: &'static TypeInfo, class: usize) -> usize {
-    ((ptr::from_ref(info).addr() >> 5) + class) % CACHE
 }
 
 pub(crate) struct Pool {
@@ -48,6 +36,11 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
+    /// Whether its type still lives in mixed pages.
+    pub(super) fn is_rare(&self) -> bool {
+        self.mixed_taken < MIXED_LIMIT
+    }
+
     /// Whether its pages can hold objects that the collector examines.
     pub(super) fn holds(&self) -> bool {
         self.kind != PageKind::Buffers && self.info.is_none_or(|info| info.holds)
@@ -143,13 +136,6 @@ impl Pools {
     }
 }
 
-pub(crate) fn empty_cache() -> [CacheLine; CACHE] {
-    std::array::from_fn(|_| CacheLine {
-        key: Cell::new(0),
-        page: Cell::new(ptr::null()),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -190,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_lines_tell_tables_and_classes_apart() {
+    fn keys_tell_tables_and_classes_apart() {
         let (one, other) = (
             TypeInfo::of::<Option<crate::Gc<u64>>>(),
             TypeInfo::of::<u64>(),
@@ -198,9 +184,6 @@ mod tests {
         let keys = [(one, 0), (one, 1), (other, 0), (other, 1)].map(|(i, c)| pool_key(i, c));
         assert_eq!(keys.into_iter().collect::<BTreeSet<_>>().len(), 4);
         assert!((0..CLASSES).all(|class| pool_key(one, class) != 0));
-        let lines: BTreeSet<usize> = (0..CLASSES).map(|class| cache_index(one, class)).collect();
-        assert_eq!(lines.len(), CLASSES);
-        assert!(lines.into_iter().all(|line| line < CACHE));
     }
 
     #[test]

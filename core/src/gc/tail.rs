@@ -9,7 +9,7 @@ use super::collector::visitors::{Traced, Visits};
 use super::handle::{Gc, GcAny, GcBox};
 use super::header::Header;
 use super::trace::{Trace, Visitor};
-use super::type_info::TypeInfo;
+use super::type_info::{TypeInfo, line_of};
 use crate::alloc::page::describe;
 use crate::object::Kind;
 
@@ -150,6 +150,7 @@ impl<H: Trace, E: Trace> TailInfo<E> for H {
         type_id: TypeId::of::<Tailed<H, E>>,
         name: std::any::type_name::<H>,
         holds: H::HOLDS || E::HOLDS,
+        line: line_of::<H>(),
         value_kind: Kind::of_type(H::VALUE_KIND),
         weak: false,
         quiet_drop: H::QUIET_DROP && E::QUIET_DROP,

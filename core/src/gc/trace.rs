@@ -162,6 +162,11 @@ pub unsafe trait Trace: Sized + 'static {
     #[doc(hidden)]
     const WEAK: bool = false;
 
+    /// Tells types of one shape apart where the allocator spreads types over its
+    /// page cache; the derive sets it from name and parameters.
+    #[doc(hidden)]
+    const SPREAD: u32 = 0;
+
     /// The value as a key in a holder path, for types that can say it.
     #[doc(hidden)]
     fn __key_text(&self) -> Option<String> {
@@ -170,4 +175,15 @@ pub unsafe trait Trace: Sized + 'static {
 
     /// Visits every owned edge exactly once.
     fn trace<V: Visitor>(&self, visitor: &mut V);
+}
+
+/// [`Trace::SPREAD`] of a type that is not derived: FNV-1a of its name.
+pub(crate) const fn spread_of(name: &str) -> u32 {
+    let mut hash = 0x811C_9DC5_u32;
+    let mut rest = name.as_bytes();
+    while let [byte, after @ ..] = rest {
+        hash = (hash ^ *byte as u32).wrapping_mul(0x0100_0193);
+        rest = after;
+    }
+    hash
 }

@@ -24,6 +24,8 @@ pub struct TypeInfo {
     pub(crate) name: fn() -> &'static str,
     /// Can an instance hold references at all?
     pub(crate) holds: bool,
+    /// Where the type's lines of the allocator's page cache begin.
+    pub(crate) line: u8,
     /// The value of the object model that an object makes.
     pub(crate) value_kind: Kind,
     /// Is it a weak reference?
@@ -63,6 +65,7 @@ trait HasInfo: Trace {
         type_id: TypeId::of::<Self>,
         name: std::any::type_name::<Self>,
         holds: Self::HOLDS,
+        line: line_of::<Self>(),
         value_kind: Kind::of_type(Self::VALUE_KIND),
         weak: Self::WEAK,
         quiet_drop: Self::QUIET_DROP,
@@ -86,6 +89,14 @@ trait HasInfo: Trace {
 }
 
 impl<T: Trace> HasInfo for T {}
+
+/// Spreads types over the lines of the page cache by what is constant of them:
+/// neither linker nor machine decide which types share one.
+pub(crate) const fn line_of<T: Trace>() -> u8 {
+    let promises = (T::HOLDS as u32) << 1 | T::QUIET_DROP as u32;
+    let shape = (size_of::<T>() as u32) << 8 | (T::VALUE_KIND as u32) << 2 | promises;
+    ((T::SPREAD ^ shape).wrapping_mul(0x9E37_79B9) >> 24) as u8
+}
 
 /// Calls the finalizer with a borrowed handle: the caller holds a count.
 ///

@@ -12,8 +12,9 @@ use super::records::{GenerationStats, Records};
 use super::roots::RootTable;
 use super::surface::{DebugFlags, Hooks};
 use crate::alloc::arena::{Arena, PAGE_BYTES, PAGES};
+use crate::alloc::cache::PageCache;
 use crate::alloc::page::{IN_SUSPECT, Page, PageKind, describe};
-use crate::alloc::pools::{self, CacheLine, Pools};
+use crate::alloc::pools::Pools;
 use crate::alloc::prefix::Prefix;
 use crate::alloc::size_class::CLASSES;
 use crate::alloc::source::Quarantine;
@@ -43,7 +44,7 @@ pub(crate) struct HeapCore {
     pub(crate) collecting: Cell<bool>,
     pub(crate) mode: Mode,
     pub(crate) deferred: RefCell<Vec<NonNull<Header>>>,
-    pub(crate) cache: [CacheLine; 256],
+    pub(crate) cache: PageCache,
     /// Current pages of buffers by size class; null where not known.
     pub(crate) buffer_pages: [Cell<*const Page>; CLASSES],
 
@@ -128,7 +129,7 @@ impl HeapCore {
             collecting: Cell::new(false),
             mode: settings.mode,
             deferred: RefCell::default(),
-            cache: pools::empty_cache(),
+            cache: PageCache::new(),
             buffer_pages: std::array::from_fn(|_| Cell::new(ptr::null())),
             handles: Cell::new(1),
             closing: Cell::new(false),

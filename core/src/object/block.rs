@@ -16,7 +16,7 @@ use crate::gc::collector::visitors::{Traced, Visits};
 use crate::gc::handle::{Gc, GcBox};
 use crate::gc::header::Header;
 use crate::gc::trace::{Trace, Visitor};
-use crate::gc::type_info::TypeInfo;
+use crate::gc::type_info::{TypeInfo, line_of};
 use crate::heap::Heap;
 use crate::heap::errors::AllocError;
 
@@ -73,6 +73,7 @@ impl<B: Block> BlockTable for B {
         type_id: TypeId::of::<B::Head>,
         name: || B::NAME,
         holds: <B::Head as Trace>::HOLDS,
+        line: line_of::<B::Head>(),
         value_kind: Kind::of_type(<B::Head as Trace>::VALUE_KIND),
         weak: false,
         quiet_drop: B::QUIET,

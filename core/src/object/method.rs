@@ -8,7 +8,7 @@ use super::section::Section;
 use super::value::Value;
 use super::weakref::{WeakError, WeakRef};
 use crate::gc::handle::{Gc, GcAny};
-use crate::gc::trace::{Trace, Visitor};
+use crate::gc::trace::{Trace, Visitor, spread_of};
 use crate::gc::weak::Callback;
 use crate::heap::Heap;
 
@@ -61,6 +61,7 @@ impl BoundMethod {
 
 // SAFETY: both references are owned and visited once.
 unsafe impl Trace for BoundMethod {
+    const SPREAD: u32 = spread_of("BoundMethod");
     const QUIET_DROP: bool = true;
     const EDGES_ONLY: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
@@ -165,6 +166,7 @@ impl ClosureCell {
 
 // SAFETY: the content is owned and visited once.
 unsafe impl Trace for ClosureCell {
+    const SPREAD: u32 = spread_of("ClosureCell");
     const QUIET_DROP: bool = true;
     const EDGES_ONLY: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
@@ -278,6 +280,7 @@ impl WeakMethod {
 
 // SAFETY: both references are owned and visited once.
 unsafe impl Trace for WeakMethod {
+    const SPREAD: u32 = spread_of("WeakMethod");
     const QUIET_DROP: bool = true;
     const EDGES_ONLY: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {

@@ -6,7 +6,7 @@ use super::dict::Dict;
 use super::list::no_room;
 use super::value::Value;
 use crate::gc::handle::Gc;
-use crate::gc::trace::{Trace, Visitor};
+use crate::gc::trace::{Trace, Visitor, spread_of};
 use crate::heap::Heap;
 use crate::heap::errors::AllocError;
 
@@ -189,6 +189,7 @@ impl Set {
 
 // SAFETY: the table is owned and visited once.
 unsafe impl Trace for Set {
+    const SPREAD: u32 = spread_of("Set");
     const QUIET_DROP: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         self.members.trace(visitor);

@@ -12,7 +12,7 @@ use super::str::Str;
 use super::value::{Kind, Value};
 use crate::alloc::page::core_of;
 use crate::gc::handle::{Gc, GcAny, retain};
-use crate::gc::trace::{Trace, Visitor};
+use crate::gc::trace::{Trace, Visitor, spread_of};
 use crate::gc::weak::{self, Callback, Hash, Hook, Weak, WeakBox};
 use crate::heap::Heap;
 
@@ -300,6 +300,7 @@ impl Value {
 
 // SAFETY: the handle is the one owned edge.
 unsafe impl Trace for WeakRef {
+    const SPREAD: u32 = spread_of("WeakRef");
     const QUIET_DROP: bool = true;
     const EDGES_ONLY: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
@@ -473,6 +474,7 @@ impl From<WeakProxy> for Value {
 
 // SAFETY: the handle is the one owned edge.
 unsafe impl Trace for WeakProxy {
+    const SPREAD: u32 = spread_of("WeakProxy");
     const QUIET_DROP: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         self.0.trace(visitor);

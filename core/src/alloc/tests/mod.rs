@@ -14,7 +14,7 @@ use super::size_class::class_of;
 use crate::gc::handle::GcBox;
 use crate::gc::type_info::TypeInfo;
 use crate::heap::core::HeapCore;
-use crate::{Gc, Heap, HeapVec, Trace};
+use crate::{Gc, Heap, HeapVec, Trace, Visitor};
 
 #[derive(Trace)]
 struct Node<const N: usize> {
@@ -61,6 +61,51 @@ fn the_fast_path_serves_a_frequent_type_until_it_is_sent_away() {
     core.forget_cache();
     assert!(!is_served::<Node<8>>(core));
     drop((few, more));
+    heap.verify().unwrap();
+}
+
+/// Alike in everything from which the cache chooses a line.
+struct Twin<const N: usize>(#[allow(dead_code)] u64);
+
+// SAFETY: it holds nothing.
+unsafe impl<const N: usize> Trace for Twin<N> {
+    fn trace<V: Visitor>(&self, _: &mut V) {}
+}
+
+/// One more object, and which line of the cache led to its page. All in one
+/// function, for each codegen unit may have a table of its own.
+#[inline(never)]
+fn twin<const N: usize>(heap: &Heap) -> (Gc<Twin<N>>, [bool; 2]) {
+    let core = heap.core();
+    let (info, layout) = (TypeInfo::of::<Twin<N>>(), Layout::new::<GcBox<Twin<N>>>());
+    let leads = [
+        core.take_cached(info, layout),
+        core.take_cached_second(info, layout),
+    ]
+    .map(|block| {
+        // SAFETY: a block of this heap that nothing was written to.
+        block
+            .map(|block| unsafe { core.give_object(block.as_ptr()) })
+            .is_some()
+    });
+    (heap.alloc(Twin::<N>(0)), leads)
+}
+
+#[test]
+fn two_frequent_types_that_share_a_line_are_both_served() {
+    let heap = Heap::builder().enabled(false).build();
+    let twins: Vec<_> = (0..100)
+        .map(|_| (twin::<1>(&heap), twin::<2>(&heap)))
+        .collect();
+    for ((_, one), (_, other)) in &twins[40..] {
+        assert_eq!(*one, [true, false]);
+        assert_eq!(*other, [false, true]);
+    }
+    // The slow path looks there before it asks whether it may allocate.
+    heap.core().fail_after.set(Some(0));
+    drop(twin::<2>(&heap));
+    heap.core().fail_after.set(None);
+    drop(twins);
     heap.verify().unwrap();
 }
 

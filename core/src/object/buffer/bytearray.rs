@@ -8,7 +8,7 @@ use super::super::section::Section;
 use super::BufferError;
 use crate::alloc::HeapVec;
 use crate::gc::handle::Gc;
-use crate::gc::trace::{Trace, Visitor};
+use crate::gc::trace::{Trace, Visitor, spread_of};
 use crate::heap::Heap;
 
 /// Python's `bytearray`. While a [`MemoryView`](super::MemoryView) on it
@@ -248,6 +248,7 @@ fn grown(len: usize, capacity: usize) -> usize {
 
 // SAFETY: holds no reference.
 unsafe impl Trace for ByteArray {
+    const SPREAD: u32 = spread_of("ByteArray");
     const HOLDS: bool = false;
     const QUIET_DROP: bool = true;
     fn trace<V: Visitor>(&self, _: &mut V) {}

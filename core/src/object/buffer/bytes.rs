@@ -10,7 +10,7 @@ use super::super::block::{self, Block, BlockTable};
 use super::super::list::no_room;
 use crate::gc::handle::{Gc, GcBox};
 use crate::gc::header::Header;
-use crate::gc::trace::{Trace, Visitor};
+use crate::gc::trace::{Trace, Visitor, spread_of};
 use crate::gc::type_info::TypeInfo;
 use crate::heap::Heap;
 use crate::heap::errors::AllocError;
@@ -104,6 +104,7 @@ unsafe impl Block for Bytes {
 
 // SAFETY: holds no reference.
 unsafe impl Trace for Bytes {
+    const SPREAD: u32 = spread_of("Bytes");
     const HOLDS: bool = false;
     const QUIET_DROP: bool = true;
     const TAILED: bool = true;

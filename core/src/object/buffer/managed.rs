@@ -8,7 +8,7 @@ use super::super::section::Section;
 use super::super::value::Value;
 use super::{BufferError, Bytes};
 use crate::gc::handle::Gc;
-use crate::gc::trace::{Trace, Visitor};
+use crate::gc::trace::{Trace, Visitor, spread_of};
 use crate::heap::Heap;
 
 /// The export ends when the last view is released.
@@ -161,6 +161,7 @@ impl Drop for Managed {
 // trash is dropped (`delete_garbage`), and which is a leaf with nothing dropped
 // that the counter depends on.
 unsafe impl Trace for Managed {
+    const SPREAD: u32 = spread_of("Managed");
     const QUIET_DROP: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         self.owners.trace(visitor);

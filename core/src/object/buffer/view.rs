@@ -10,7 +10,7 @@ use super::managed::Managed;
 use super::shape::{Shape, slice_of};
 use super::{BufferError, content};
 use crate::gc::handle::Gc;
-use crate::gc::trace::{Trace, Visitor};
+use crate::gc::trace::{Trace, Visitor, spread_of};
 use crate::heap::Heap;
 
 /// Python's `memoryview`, of one dimension. Slices and casts are further views
@@ -557,6 +557,7 @@ impl Drop for MemoryView {
 // every value of the trash is dropped (`delete_garbage`); a managed buffer that
 // was dropped first has ended its export and holds nothing any more.
 unsafe impl Trace for MemoryView {
+    const SPREAD: u32 = spread_of("MemoryView");
     const QUIET_DROP: bool = true;
     fn trace<V: Visitor>(&self, visitor: &mut V) {
         self.managed.trace(visitor);
