@@ -28,10 +28,11 @@ pub(crate) fn fit(text: &str, size: f64, bold: bool, max: f64) -> String {
     kept
 }
 
-/// `text` in lines of at most `max`, broken at spaces; a longer word is shortened.
+/// `text` in lines of at most `max`, broken at spaces that may break; a longer word is shortened.
 pub(crate) fn wrap(text: &str, size: f64, bold: bool, max: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
+    let breaks = |c: char| c.is_whitespace() && c != '\u{a0}';
+    for word in text.split(breaks).filter(|word| !word.is_empty()) {
         let word = fit(word, size, bold, max);
         match lines.last_mut() {
             Some(line) if width(&format!("{line} {word}"), size, bold) <= max => {
@@ -81,5 +82,9 @@ mod tests {
         assert!(lines.len() > 2);
         assert!(lines.iter().all(|line| width(line, 11.0, false) <= 120.0));
         assert_eq!(lines.join(" "), text);
+        let glued = text.replace("its bytes", "its\u{a0}bytes");
+        let lines = wrap(&glued, 11.0, false, 120.0);
+        let together = lines.iter().any(|line| line.contains("its\u{a0}bytes"));
+        assert!(together, "{lines:?}");
     }
 }

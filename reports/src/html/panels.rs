@@ -423,7 +423,7 @@ fn statistic(sample: &Measurement) -> String {
     if sample.exact {
         return "exact count".to_owned();
     }
-    let of = format!("{} of {}", sample.statistic, words::count(sample.n));
+    let of = format!("{} of\u{a0}{}", sample.statistic, words::count(sample.n));
     match sample.level {
         Some(level) => format!("{of}, {}\u{a0}% interval", words::number(level * 100.0)),
         None => of,
@@ -512,7 +512,8 @@ fn scaling(workload: &Workload<'_>, metric: &str) -> Option<(String, Params)> {
     (distinct(&axis) >= 2).then_some((axis, largest))
 }
 
-/// How the measure grows from the smallest to the largest size: the range over the variants.
+/// How the measure grows from the smallest to the largest size: the range over the variants. A one-letter axis is not left
+/// alone on a line.
 fn growth(metric: &str, axis: &str, curves: &[Curve]) -> String {
     let name = words::metric(metric);
     let factor = |c: &Curve| {
@@ -522,7 +523,7 @@ fn growth(metric: &str, axis: &str, curves: &[Curve]) -> String {
     };
     let factors: Vec<(f64, f64)> = curves.iter().filter_map(factor).collect();
     let Some((wide, _)) = factors.first() else {
-        return format!("{name} by {axis}");
+        return format!("{name} by\u{a0}{axis}");
     };
     let low = factors.iter().map(|f| f.1).fold(f64::INFINITY, f64::min);
     let high = factors.iter().map(|f| f.1).fold(0.0, f64::max);
@@ -536,18 +537,18 @@ fn growth(metric: &str, axis: &str, curves: &[Curve]) -> String {
     };
     let power = match (exponent(low), exponent(high)) {
         (low, high) if low == high => format!("{axis}^{high}"),
-        (low, high) => format!("{axis}^{low} to {axis}^{high}"),
+        (low, high) => format!("{axis}^{low} to\u{a0}{axis}^{high}"),
     };
     if high < SAME && low > 1.0 / SAME {
-        return format!("{name} does not depend on {axis}");
+        return format!("{name} does not depend on\u{a0}{axis}");
     }
     if [low, high]
         .iter()
         .all(|f| (f.ln() / wide.ln()).abs() < NEARLY_FLAT)
     {
-        return format!("{name}: hardly depends on {axis}");
+        return format!("{name}: hardly depends on\u{a0}{axis}");
     }
-    format!("{name}: like {power}")
+    format!("{name}: like\u{a0}{power}")
 }
 
 fn curve_detail(sample: &Measurement, fixed: &Params, axis: &str) -> String {
@@ -561,4 +562,39 @@ fn curve_detail(sample: &Measurement, fixed: &Params, axis: &str) -> String {
         parts.push(rest.join(", "));
     }
     parts.join(" · ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_of_one_letter_stays_with_the_word_before_it() {
+        let curve = |x: f64, y: f64| Curve {
+            name: "a".to_owned(),
+            colour: 0,
+            points: [(10.0, 100.0), (x, y)]
+                .map(|(x, y)| Point {
+                    x,
+                    y,
+                    interval: None,
+                })
+                .to_vec(),
+        };
+        let said = |curves: &[Curve]| growth("instructions/ir", "n", curves);
+        for (title, expected) in [
+            (said(&[]), "by n"),
+            (said(&[curve(1_000.0, 100.0)]), "does not depend on n"),
+            (said(&[curve(1_000.0, 110.0)]), "hardly depends on n"),
+            (said(&[curve(1_000.0, 10_000.0)]), "like n^1.00"),
+            (
+                said(&[curve(1_000.0, 1_000.0), curve(1_000.0, 10_000.0)]),
+                "like n^0.50 to n^1.00",
+            ),
+        ] {
+            assert!(title.replace('\u{a0}', " ").ends_with(expected), "{title}");
+            let can_be_alone = title.ends_with(" n") || title.contains(" n^");
+            assert!(!can_be_alone, "{title}");
+        }
+    }
 }
