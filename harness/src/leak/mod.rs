@@ -38,7 +38,7 @@ mod process;
 mod report;
 #[cfg(test)]
 mod simulations;
-mod sites;
+pub(crate) mod sites;
 mod subject;
 mod verdict;
 

@@ -1,5 +1,8 @@
 //! Where plain Rust code allocates what it leaves behind: a pass of some iterations under dhat.
 
+#[cfg(any(feature = "dhat", feature = "cli"))]
+use std::path::Path;
+
 /// One place that leaves blocks behind.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PlainSite {
@@ -119,7 +122,7 @@ fn user_frame<'a>(stack: impl Iterator<Item = &'a str>) -> Option<(String, Strin
     let frames = &frames[shim.map_or(0, |at| at + 1)..];
     let found = frames
         .iter()
-        .find(|(function, place)| !is_foreign(function, place));
+        .find(|(function, place)| !is_foreign(function, place, Path::new("")));
     found.map(|(function, place)| ((*function).to_owned(), (*place).to_owned()))
 }
 
@@ -132,8 +135,8 @@ fn parts_of(frame: &str) -> Option<(&str, &str)> {
 
 /// Whether a frame is the standard library's or a dependency's. Inlined frames have a bare function name, so the file
 /// decides too, unless there is such a file in the program's own folder.
-#[cfg(feature = "dhat")]
-fn is_foreign(function: &str, place: &str) -> bool {
+#[cfg(any(feature = "dhat", feature = "cli"))]
+pub(crate) fn is_foreign(function: &str, place: &str, folder: &Path) -> bool {
     const FUNCTIONS: [&str; 6] = [
         "alloc::",
         "core::",
@@ -173,17 +176,22 @@ fn is_foreign(function: &str, place: &str) -> bool {
         "hashbrown",
     ];
     let path = function.trim_start_matches(['<', '&', '[']);
-    if FUNCTIONS.iter().any(|start| path.starts_with(start)) {
+    // `<T as alloc::slice::..>::to_vec`: a parameter tells nothing, the trait does
+    let told = match path.split_once(" as ") {
+        Some((of, does)) if !of.contains("::") => does,
+        _ => path,
+    };
+    if FUNCTIONS.iter().any(|start| told.starts_with(start)) {
         return true;
     }
     let file = place.split(':').next().unwrap_or(place);
     let of_a_dependency = file.split('/').next().is_some_and(is_versioned);
     let looks_foreign = of_a_dependency || FILES.iter().any(|start| file.starts_with(start));
-    looks_foreign && !std::path::Path::new(file).exists()
+    looks_foreign && !folder.join(file).exists()
 }
 
 /// Whether a folder is named like an unpacked dependency, `name-1.2.3`.
-#[cfg(feature = "dhat")]
+#[cfg(any(feature = "dhat", feature = "cli"))]
 fn is_versioned(folder: &str) -> bool {
     let version = folder.rsplit_once('-').map_or("", |(_, version)| version);
     version.starts_with(|c: char| c.is_ascii_digit()) && version.contains('.')
@@ -200,6 +208,7 @@ mod tests {
             "0x2: __rust_alloc (app/src/main.rs:12:15)",
             "0x3: alloc_impl (alloc/src/alloc.rs:312:9)",
             "0x4: alloc::raw_vec::RawVec<T>::grow_one (src/raw_vec/mod.rs:340:1)",
+            "0x4: <T as alloc::slice::<impl [T]>::to_vec_in::ConvertVec>::to_vec (???:0:0)",
             "0x5: remember (app/src/cache.rs:38:51)",
             "0x6: app::main (app/src/main.rs:20:5)",
         ];

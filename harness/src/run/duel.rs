@@ -19,6 +19,7 @@ use super::plan::Plan;
 use super::repeat;
 use super::{Runner, Setup};
 use crate::exec::Instrument;
+use crate::leak::sites::is_foreign;
 use crate::{CaseId, Suite};
 
 /// The first look has at most so many pairs of each case.
@@ -146,11 +147,13 @@ fn profiled(runner: &Runner<'_>, case: &CaseId) -> Option<CaseSites> {
         .report()
         .ok()?;
     let footprint = runner.measure(Instrument::Footprint, case).ok();
+    let own = &runner.setup.target.manifest_dir;
+    let is_foreign = |name: &str, place: &str| is_foreign(name, place, own);
     Some(CaseSites {
         workload: case.workload.clone(),
         variant: case.variant.clone(),
         params: case.params.iter().cloned().collect(),
-        sites: sites::parse(&std::fs::read_to_string(file).ok()?).ok()?,
+        sites: sites::parse(&std::fs::read_to_string(file).ok()?, is_foreign).ok()?,
         types: footprint
             .into_iter()
             .flat_map(|report| report.census)

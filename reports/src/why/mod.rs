@@ -10,6 +10,7 @@ pub mod blame;
 pub mod functions;
 mod side;
 pub mod sites;
+mod standard;
 
 use crate::compare::{Comparison, RowVerdict};
 use crate::record::CaseKey;

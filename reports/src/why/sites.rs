@@ -1,6 +1,7 @@
 //! Bytes and blocks per allocation site, from the profiles of dhat (its JSON, version 2).
 
 use super::Part;
+use super::standard::{has_path, is_standard};
 use crate::record::CaseKey;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -49,32 +50,28 @@ struct Point {
     fs: Vec<usize>,
 }
 
-/// Frames that allocate for others: the site is the first one that is none of them.
-const PLUMBING: [&str; 14] = [
-    "alloc::",
-    "core::",
-    "std::",
-    "<alloc::",
-    "<core::",
-    "<std::",
+/// Crates that allocate for others, as the standard library does.
+const PLUMBING: [&str; 4] = [
     "dhat::",
-    "<dhat::",
     "hashbrown::",
-    "<hashbrown::",
     "exuvia_harness::",
-    "<exuvia_harness::",
-    "__rust",
     "allocator_api2::",
 ];
 
 /// Frames of the heap below which the user's own frame is more telling.
-const HEAP: [&str; 2] = ["exuvia_core::alloc", "<exuvia_core::alloc"];
+const HEAP: [&str; 1] = ["exuvia_core::alloc"];
 
 /// Sites of a profile: `function (file:line)`, without addresses and folders.
 ///
+/// An inlined function has a bare name where debug information is no more than line tables. Whether such a frame is a
+/// library's is for `is_foreign` to tell, by its name and its place.
+///
 /// # Errors
 /// When the text is no profile of dhat.
-pub fn parse(text: &str) -> Result<BTreeMap<String, Site>, serde_json::Error> {
+pub fn parse(
+    text: &str,
+    is_foreign: impl Fn(&str, &str) -> bool,
+) -> Result<BTreeMap<String, Site>, serde_json::Error> {
     let profile: Profile = serde_json::from_str(text)?;
     let mut sites: BTreeMap<String, Site> = BTreeMap::new();
     for point in profile.pps {
@@ -82,25 +79,52 @@ pub fn parse(text: &str) -> Result<BTreeMap<String, Site>, serde_json::Error> {
             .fs
             .iter()
             .filter_map(|f| profile.ftbl.get(*f))
-            .map(|f| frame(f));
-        let site = sites.entry(site_of(frames.collect())).or_default();
+            .map(|f| Frame::new(f));
+        let frames: Vec<Frame<'_>> = frames.collect();
+        let site = sites.entry(site_of(&frames, &is_foreign)).or_default();
         site.bytes += point.tb;
         site.blocks += point.tbk;
     }
     Ok(sites)
 }
 
-/// `0x5581: my::f (src/lib.rs:3:5)` without address and column, the path from its last `src`'s parent on.
-fn frame(text: &str) -> String {
-    let text = text.split_once(": ").map_or(text, |(_, rest)| rest);
-    let Some((name, place)) = text.rsplit_once(" (") else {
-        return text.to_owned();
-    };
-    let place = place.trim_end_matches(')');
-    let place = place
-        .rsplit_once(':')
-        .map_or(place, |(before, _column)| before);
-    format!("{name} ({})", short(place))
+/// `0x5581: my::f (src/lib.rs:3:5)`.
+struct Frame<'a> {
+    name: &'a str,
+    /// File, line and column; empty where there is none.
+    place: &'a str,
+}
+
+impl<'a> Frame<'a> {
+    fn new(text: &'a str) -> Self {
+        let text = text.split_once(": ").map_or(text, |(_, rest)| rest);
+        let (name, place) = text.rsplit_once(" (").unwrap_or((text, ""));
+        let place = place.trim_end_matches(')');
+        Self { name, place }
+    }
+
+    /// Whether it belongs to one of the crates, as a function or as a method.
+    fn is_of(&self, crates: &[&str]) -> bool {
+        let path = self.name.strip_prefix('<').unwrap_or(self.name);
+        crates.iter().any(|start| path.starts_with(start))
+    }
+
+    fn is_plumbing(&self, is_foreign: &impl Fn(&str, &str) -> bool) -> bool {
+        match has_path(self.name) {
+            true => is_standard(self.name) || self.is_of(&PLUMBING),
+            false => self.name == "[root]" || is_foreign(self.name, self.place),
+        }
+    }
+
+    /// Without address and column, the path from its last `src`'s parent on.
+    fn shown(&self) -> String {
+        if self.place.is_empty() {
+            return self.name.to_owned();
+        }
+        let place = self.place.rsplit_once(':');
+        let place = place.map_or(self.place, |(before, _column)| before);
+        format!("{} ({})", self.name, short(place))
+    }
 }
 
 /// A path without the folders that differ from machine to machine.
@@ -114,38 +138,21 @@ fn short(path: &str) -> String {
 }
 
 /// The first frame of the code that wanted the memory, with the frame of the heap it asked.
-fn site_of(frames: Vec<String>) -> String {
-    let is = |frame: &String, of: &[&str]| of.iter().any(|prefix| frame.starts_with(prefix));
-    let own = frames
-        .iter()
-        .filter(|frame| !is(frame, &PLUMBING) && !is_for_any_type(frame) && *frame != "[root]");
-    let mut own = own.skip_while(|frame| is(frame, &HEAP)).peekable();
+fn site_of(frames: &[Frame<'_>], is_foreign: &impl Fn(&str, &str) -> bool) -> String {
+    let own = frames.iter().filter(|frame| !frame.is_plumbing(is_foreign));
+    let mut own = own.skip_while(|frame| frame.is_of(&HEAP)).peekable();
     let Some(first) = own.next() else {
         return frames
             .first()
-            .cloned()
-            .unwrap_or_else(|| "unknown".to_owned());
+            .map_or_else(|| "unknown".to_owned(), Frame::shown);
     };
-    let asked = own
-        .find(|frame| !frame.starts_with("exuvia_core::") && !frame.starts_with("<exuvia_core::"));
+    let asked = own.find(|frame| !frame.is_of(&["exuvia_core::"]));
     match asked {
-        Some(asked) if first.contains("exuvia_core::") => format!("{asked} through {first}"),
-        _ => first.clone(),
+        Some(asked) if first.name.contains("exuvia_core::") => {
+            format!("{} through {}", asked.shown(), first.shown())
+        }
+        _ => first.shown(),
     }
-}
-
-/// Whether a frame is what the standard library does for a type that its name does not tell: `<T as alloc::..>::to_vec`.
-fn is_for_any_type(frame: &str) -> bool {
-    let parts = frame
-        .strip_prefix('<')
-        .and_then(|frame| frame.split_once(" as "));
-    parts.is_some_and(|(of, does)| {
-        let is_parameter = of.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        is_parameter
-            && ["alloc::", "core::", "std::"]
-                .iter()
-                .any(|root| does.starts_with(root))
-    })
 }
 
 /// Each site with its part of the difference in `unit` (`B` or `blocks`).
@@ -209,10 +216,26 @@ mod tests {
             "0x1: <T as alloc::slice::<impl [T]>::to_vec_in::ConvertVec>::to_vec (alloc/src/slice.rs:448:9)",
             "0x2: exuvia_core::alloc::blocks::take (/home/x/core/src/alloc/blocks.rs:7:3)",
             "0x3: my::cache::insert (/home/x/my/src/cache.rs:12:5)"]}"#;
-        let sites = parse(text).expect("a profile");
+        let sites = parse(text, |_, _| false).expect("a profile");
         assert_eq!(
             sites.keys().collect::<Vec<_>>(),
             ["my::cache::insert (my/src/cache.rs:12)"]
+        );
+    }
+
+    #[test]
+    fn of_bare_names_the_place_tells_whose_they_are() {
+        let text = r#"{"pps": [{"tb": 64, "tbk": 2, "fs": [0, 1, 2, 3, 4]}], "ftbl": [
+            "0x1: alloc (dhat-0.3.3/src/lib.rs:1176:9)",
+            "0x2: alloc (alloc/src/alloc.rs:95:9)",
+            "0x2: grow_one<my::cache::Entry> (src/raw_vec/mod.rs:188:29)",
+            "0x2: insert (my/src/cache.rs:12:5)",
+            "0x3: my::main (my/src/main.rs:3:5)"]}"#;
+        let is_foreign = |_: &str, place: &str| !place.starts_with("my/");
+        let sites = parse(text, is_foreign).expect("a profile");
+        assert_eq!(
+            sites.keys().collect::<Vec<_>>(),
+            ["insert (my/src/cache.rs:12)"]
         );
     }
 
