@@ -19,14 +19,16 @@ fn begun(example: &Path, folder: &Path) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let mut running = command.spawn().expect("starts");
-    for _ in 0..500 {
-        if folder.join("out/.unfinished").is_file() {
-            return running;
-        }
+    let has_begun = (0..500).any(|_| {
         sleep(Duration::from_millis(10));
+        folder.join("out/.unfinished").is_file()
+    });
+    if !has_begun {
+        let _ = running.kill();
+        let _ = running.wait();
+        panic!("the run did not begin");
     }
-    let _ = running.kill();
-    panic!("the run did not begin");
+    running
 }
 
 /// Processes that were told of `folder` in their arguments or environment: what a run in it has started.

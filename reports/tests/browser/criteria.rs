@@ -14,12 +14,15 @@ pub(crate) struct Outcome {
     pub(crate) faults: Vec<String>,
 }
 
-type Check = fn(&Browser, &Site) -> Result<Outcome>;
+pub(crate) type Check = fn(&Browser, &Site) -> Result<Outcome>;
+
+/// The criterion that measures time.
+pub(crate) const TIMED: &str = "2 fast and small";
 
 /// Every criterion by name.
 pub(crate) const ALL: [(&str, Check); 13] = [
     ("1 offline and alone", offline),
-    ("2 fast and small", speed),
+    (TIMED, speed),
     ("3 verdict on the first screen", first_screen),
     ("4 without JavaScript", without_scripts),
     ("5 8 9 15 structure at every width", structure),
