@@ -1,4 +1,5 @@
-//! Time and memory of the inspections on a large heap: `cargo run --release --example inspect_scale [OBJECTS]`.
+//! Time and memory of the inspections on a large heap: `cargo run --release --example inspect_scale [OBJECTS]`; with
+//! `--features parallel`, the audit also on all cores, in turns.
 //!
 //! Half of the objects hang in lists of a thousand, half in a random graph of four edges each. For each inspection: time by
 //! the clock and as computed (a shared machine's clock counts what others do), both also in passes over all edges that do
@@ -98,12 +99,48 @@ fn measure<T>(name: &str, anchor: &Anchor, body: impl FnOnce() -> T) -> (T, f64)
     (result, seconds)
 }
 
+#[cfg(feature = "parallel")]
+fn heap() -> Heap {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Heap::builder().threads(cores).build()
+}
+
+#[cfg(not(feature = "parallel"))]
+fn heap() -> Heap {
+    Heap::new()
+}
+
+#[cfg(feature = "parallel")]
+fn audits(heap: &Heap, anchor: &Anchor) {
+    let mut ratios = Vec::new();
+    for _ in 0..5 {
+        heap.examine_in_parallel_above(Some(usize::MAX));
+        let (alone, slow) = measure("audit, one thread", anchor, || heap.audit());
+        heap.examine_in_parallel_above(None);
+        let (together, fast) = measure("audit, all cores", anchor, || heap.audit());
+        assert_eq!(alone.findings, []);
+        assert_eq!(alone, together);
+        ratios.push(slow / fast);
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!(
+        "all cores are {:.2} times as fast [{:.2}..{:.2}]",
+        ratios[2], ratios[0], ratios[4]
+    );
+}
+
+#[cfg(not(feature = "parallel"))]
+fn audits(heap: &Heap, anchor: &Anchor) {
+    let (audit, _) = measure("audit", anchor, || heap.audit());
+    assert_eq!(audit.findings, []);
+}
+
 fn main() {
     let objects: usize = std::env::args()
         .nth(1)
         .and_then(|text| text.parse().ok())
         .unwrap_or(1_000_000);
-    let heap = Heap::new();
+    let heap = heap();
     heap.disable();
     let rows = RefCell::default();
     let table = heap.root("table", heap.alloc(Table { rows }));
@@ -124,8 +161,7 @@ fn main() {
     anchor.seconds = start.elapsed().as_secs_f64();
     anchor.computed = cpu_seconds() - computed;
     measure("mark", &anchor, || heap.mark());
-    let (audit, _) = measure("audit", &anchor, || heap.audit());
-    assert_eq!(audit.findings, []);
+    audits(&heap, &anchor);
     measure("survey", &anchor, || heap.survey());
     (0..1_000).for_each(|_| table.rows.borrow_mut().push(node(&heap, Vec::new())));
     let (changes, census) = measure("census since the mark", &anchor, || {

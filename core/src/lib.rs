@@ -59,6 +59,7 @@ pub use heap::roots::{NativeHandle, Root};
 pub use heap::surface::{CallbackId, DebugFlags};
 pub use inspect::audit::{Audit, Finding, FindingClass, Pin};
 pub use inspect::census::{EdgeCount, TypeCount};
+pub use inspect::control::{AuditControl, AuditProgress};
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use inspect::corrupt::{Corruption, Undo};

@@ -9,12 +9,12 @@
 
 use std::ptr::NonNull;
 
-use super::arrays::{fetch, filled};
+use super::control::AuditControl;
 use super::graph::Graph;
-use super::reach::{Arrivals, Via, reach};
 use super::references::References;
+use super::stages::{Stage, Stages};
+use super::threads::threads_for;
 use super::tracemalloc::Site;
-use super::tree::Origin;
 use crate::alloc::page::describe;
 use crate::gc::header::Header;
 use crate::heap::Heap;
@@ -123,72 +123,37 @@ impl Heap {
     /// Audits every object.
     ///
     /// O(objects + edges) time, 6 bytes an object, 4 an edge and the queue of a search while it runs, and a [`Finding`] for each object that
-    /// is found.
+    /// is found. On a large heap it uses the threads that the heap may use (`HeapBuilder::threads`, with the feature
+    /// `parallel`); what it finds does not depend on them.
     ///
     /// # Panics
     /// With 2^32 objects or edges, or more.
     pub fn audit(&self) -> Audit {
+        let audit = self.audit_under(&AuditControl::new());
+        audit.expect("nobody else has the control")
+    }
+
+    /// [`Heap::audit`], which another thread may hold up, resume or give up: `None` if it was given up.
+    ///
+    /// # Panics
+    /// As [`Heap::audit`].
+    pub fn audit_under(&self, control: &AuditControl) -> Option<Audit> {
         let mut graph = Graph::new();
-        let references = References::of(self.core(), Some(&mut graph), &mut ());
-        let mut stages = Stages(filled(references.table.len(), Stage::Unreached));
-        reach(&references, Some(&graph), &mut stages);
+        let references = References::of_controlled(self.core(), &mut graph, control).ok()?;
+        let threads = threads_for(self.core(), references.table.len());
+        let stages = Stages::of(&graph, &references, threads, control).ok()?;
         let finding = |(object, surplus): (u32, i64)| {
-            let class = class_of(surplus, || stages.is(object, Stage::Unreachable))?;
+            let class = class_of(surplus, || stages.is(object, Stage::Unreached))?;
             Some(finding(self, &references, object, class, surplus))
         };
-        Audit {
+        Some(Audit {
             objects: references.table.len() as u64,
             edges: references.edges,
             findings: suspicious(&references, &stages)
                 .filter_map(finding)
                 .collect(),
             pins: pins(self, &references, &stages),
-        }
-    }
-}
-
-/// From where an object was reached first, as far as an audit asks.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Unreached,
-    /// A declared root, an immortal object, or a holder that nobody knows.
-    Held,
-    Native,
-    Unreachable,
-}
-
-struct Stages(Vec<Stage>);
-
-impl Stages {
-    fn is(&self, object: u32, stage: Stage) -> bool {
-        self.0[object as usize] == stage
-    }
-}
-
-impl Arrivals for Stages {
-    #[inline]
-    fn is_reached(&self, object: u32) -> bool {
-        !self.is(object, Stage::Unreached)
-    }
-
-    fn begin(&mut self, origin: &Origin, object: u32) -> bool {
-        self.0[object as usize] = match origin {
-            Origin::Root(_) | Origin::Immortal | Origin::Lost => Stage::Held,
-            Origin::Native(_) => Stage::Native,
-            Origin::Unreachable => Stage::Unreachable,
-        };
-        true
-    }
-
-    #[inline]
-    fn arrive(&mut self, holder: u32, _: Via<'_>, object: u32) -> bool {
-        self.0[object as usize] = self.0[holder as usize];
-        true
-    }
-
-    #[inline]
-    fn fetch(&self, object: u32) {
-        fetch(&self.0, object as usize);
+        })
     }
 }
 
@@ -198,7 +163,7 @@ fn suspicious(references: &References, stages: &Stages) -> impl Iterator<Item = 
     let numbers = 0..references.table.len() as u32;
     numbers.filter_map(move |object| {
         let found = unbalanced.next_if(|next| next.0 == object);
-        found.or_else(|| stages.is(object, Stage::Unreachable).then_some((object, 0)))
+        found.or_else(|| stages.is(object, Stage::Unreached).then_some((object, 0)))
     })
 }
 

@@ -76,6 +76,25 @@ impl Graph {
             .push(u32::try_from(end).expect("fewer than 2^32 edges"));
     }
 
+    /// Adds the nodes of another graph, whose edges are numbered as this one's.
+    ///
+    /// # Panics
+    /// With 2^32 edges or more.
+    pub(super) fn append(&mut self, part: &Graph) {
+        let before = u32::try_from(self.targets.len()).expect("fewer than 2^32 edges");
+        self.push_edges(&part.targets);
+        let ends = part.ends.iter().map(|end| before.checked_add(*end));
+        self.ends
+            .extend(ends.map(|end| end.expect("fewer than 2^32 edges")));
+    }
+
+    /// Takes out edges that lead to `NONE`, if there are any.
+    pub(super) fn drop_missing_if(&mut self, missing: u64) {
+        if missing > 0 {
+            self.drop_missing();
+        }
+    }
+
     /// Takes out edges that lead to `NONE`.
     pub(super) fn drop_missing(&mut self) {
         let Graph { ends, targets } = self;

@@ -6,10 +6,13 @@
 //! | `table` | dense numbers for live objects: what all side tables are indexed by |
 //! | `arrays`, `bits` | the side tables themselves |
 //! | `place`, `types`, `tree` | fields, types and holder paths in words |
-//! | `references` | one pass over all objects: edges as numbers, and how much of each count they explain |
+//! | `references` | edges as numbers, and how much of each count they explain |
+//! | `gather`, `counts` | the pass over all objects that finds them |
 //! | `reach` | from where each object is reached first |
 //! | `walk` | both, with the types and holder paths of all objects |
-//! | `audit`, `survey` | what a walk found: object by object, or in counts |
+//! | `audit`, `stages` | every count against what explains it, on several threads |
+//! | `control`, `threads` | how an audit is held up, and by whom it is done |
+//! | `survey` | what a walk found, in counts |
 //! | `mark`, `holders` | what is new since a moment, and who holds it |
 //! | `graph`, `dominators`, `cycles` | graph algorithms on flat arrays, of use without a heap too |
 //! | `tracemalloc` | where things were allocated |
@@ -21,10 +24,13 @@ mod arrays;
 pub(crate) mod audit;
 mod bits;
 pub(crate) mod census;
+pub(crate) mod control;
 #[cfg(feature = "testing")]
 pub(crate) mod corrupt;
+mod counts;
 mod cycles;
 pub(crate) mod dominators;
+mod gather;
 pub(crate) mod graph;
 pub(crate) mod holders;
 pub(crate) mod mark;
@@ -32,8 +38,10 @@ pub(crate) mod place;
 mod reach;
 mod references;
 mod referrers;
+mod stages;
 pub(crate) mod survey;
 mod table;
+mod threads;
 pub mod tracemalloc;
 pub(crate) mod tree;
 mod types;

@@ -81,11 +81,11 @@ fn reach_along<E: Edges, A: Arrivals>(edges: &E, references: &References, arriva
 }
 
 /// How the edges of an object are found.
-trait Edges {
+pub(super) trait Edges {
     fn each(&self, holder: u32, visit: impl FnMut(Via<'_>, u32));
 
-    /// Fetches what `each` and its visits will need of later objects of a wave.
-    fn fetch_ahead(&self, wave: &[u32], at: usize, arrivals: &impl Arrivals);
+    /// Fetches what `each` will need of later objects of a wave, and lets `fetch` do so for what is known of their ends.
+    fn fetch_ahead(&self, wave: &[u32], at: usize, fetch: impl Fn(u32));
 }
 
 impl Edges for Graph {
@@ -97,7 +97,7 @@ impl Edges for Graph {
     }
 
     #[inline]
-    fn fetch_ahead(&self, wave: &[u32], at: usize, arrivals: &impl Arrivals) {
+    fn fetch_ahead(&self, wave: &[u32], at: usize, fetch: impl Fn(u32)) {
         if let Some(&node) = wave.get(at + RANGES_AHEAD) {
             self.fetch_range(node);
         }
@@ -106,7 +106,7 @@ impl Edges for Graph {
         }
         if let Some(&node) = wave.get(at + ENDS_AHEAD) {
             let ends = self.targets_of(node).iter().take(ENDS_FETCHED);
-            ends.for_each(|&end| arrivals.fetch(end));
+            ends.for_each(|&end| fetch(end));
         }
     }
 }
@@ -128,7 +128,7 @@ impl Edges for Objects<'_> {
     }
 
     #[inline]
-    fn fetch_ahead(&self, wave: &[u32], at: usize, _: &impl Arrivals) {
+    fn fetch_ahead(&self, wave: &[u32], at: usize, _: impl Fn(u32)) {
         let header = wave
             .get(at + ENDS_AHEAD)
             .map(|&object| self.0.header_of(object));
@@ -167,7 +167,8 @@ impl<E: Edges, A: Arrivals> Search<'_, E, A> {
     fn follow(&mut self) {
         while !self.wave.is_empty() {
             for at in 0..self.wave.len() {
-                self.edges.fetch_ahead(&self.wave, at, self.arrivals);
+                let fetch = |object| self.arrivals.fetch(object);
+                self.edges.fetch_ahead(&self.wave, at, fetch);
                 let holder = self.wave[at];
                 self.edges.each(holder, |via, object| {
                     if !self.arrivals.is_reached(object)

@@ -9,47 +9,15 @@ use std::collections::HashMap;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
-use super::arrays::{fetch, filled};
-use super::graph::{Graph, NONE};
+use super::control::{AuditControl, Cancelled};
+use super::counts::{Count, Counts};
+use super::gather::{gather, gather_in_sections};
+use super::graph::Graph;
 use super::place::Place;
-use super::table::{ObjectTable, Slot};
-use crate::gc::collector::visitors::each_place;
+use super::table::ObjectTable;
+use super::threads::threads_for;
 use crate::gc::header::Header;
 use crate::heap::core::HeapCore;
-
-/// A count for each object: one byte, larger counts beside.
-#[derive(Default)]
-struct Counts {
-    small: Vec<u8>,
-    large: HashMap<u32, u64>,
-}
-
-impl Counts {
-    /// Nothing counted yet.
-    fn none(objects: usize) -> Counts {
-        Counts {
-            small: filled(objects, 0),
-            large: HashMap::new(),
-        }
-    }
-
-    #[inline]
-    fn add(&mut self, object: u32) {
-        let small = &mut self.small[object as usize];
-        if *small < u8::MAX {
-            *small += 1;
-        } else {
-            *self.large.entry(object).or_default() += 1;
-        }
-    }
-
-    fn of(&self, object: u32) -> u64 {
-        match self.small[object as usize] {
-            u8::MAX => u64::from(u8::MAX) + self.large.get(&object).copied().unwrap_or(0),
-            small => u64::from(small),
-        }
-    }
-}
 
 /// What else is to be noted while objects are looked at.
 pub(super) trait Notice {
@@ -72,48 +40,6 @@ impl Notice for () {
     fn object(&mut self, _: *const Header) {}
     fn edge(&mut self, _: &Place) {}
     fn keep_edges(&mut self, _: &dyn Fn(u32) -> bool) {}
-}
-
-/// Edges that are looked up together.
-const BATCH: usize = 256;
-
-/// Ends of edges on their way into the graph.
-#[derive(Default)]
-struct Batch {
-    targets: Vec<*const Header>,
-    slots: Vec<Option<Slot>>,
-    numbers: Vec<u32>,
-    /// Edges so far between numbered objects, and others.
-    edges: u64,
-    missing: u64,
-}
-
-impl Batch {
-    fn empty_into(
-        &mut self,
-        table: &ObjectTable,
-        graph: Option<&mut Graph>,
-        incoming: &mut Counts,
-    ) {
-        self.numbers.clear();
-        table.numbers_of(&self.targets, &mut self.slots, |number| {
-            if let Some(number) = number {
-                fetch(&incoming.small, number as usize);
-            }
-            self.numbers.push(number.unwrap_or(NONE));
-        });
-        let found = self.numbers.iter().filter(|&&number| number != NONE);
-        let before = self.edges;
-        for &number in found {
-            incoming.add(number);
-            self.edges += 1;
-        }
-        self.missing += self.numbers.len() as u64 - (self.edges - before);
-        if let Some(graph) = graph {
-            graph.push_edges(&self.numbers);
-        }
-        self.targets.clear();
-    }
 }
 
 /// Declared holders with the object that each holds, in the order of their declaration; equal names are kept once.
@@ -184,9 +110,27 @@ impl References {
         notice: &mut impl Notice,
     ) -> References {
         let table = ObjectTable::of(core);
+        let (incoming, edges) = gather(&table, graph, notice);
+        References::explained(core, table, incoming, edges)
+    }
+
+    /// As [`References::of`], on several threads where they are worth it, and under a control.
+    pub(super) fn of_controlled(
+        core: &HeapCore,
+        graph: &mut Graph,
+        control: &AuditControl,
+    ) -> Result<References, Cancelled> {
+        let table = ObjectTable::of(core);
+        control.begin(table.len());
+        let threads = threads_for(core, table.len());
+        let (incoming, edges) = gather_in_sections(&table, graph, threads, control)?;
+        Ok(References::explained(core, table, incoming, edges))
+    }
+
+    fn explained(core: &HeapCore, table: ObjectTable, incoming: Counts, edges: u64) -> References {
         let mut references = References {
-            incoming: Counts::none(table.len()),
-            edges: 0,
+            incoming,
+            edges,
             table,
             declared: None,
             roots: Declared::default(),
@@ -194,48 +138,9 @@ impl References {
             immortal: Vec::new(),
             unbalanced: Vec::new(),
         };
-        references.gather(graph, notice);
         references.count_declared(core);
         references.balance();
         references
-    }
-
-    fn gather(&mut self, mut graph: Option<&mut Graph>, notice: &mut impl Notice) {
-        let References {
-            table,
-            edges,
-            incoming,
-            ..
-        } = self;
-        if let Some(graph) = &mut graph {
-            **graph = Graph::with_capacity(table.len());
-        }
-        notice.begin(table.len());
-        let mut batch = Batch::default();
-        table.each(|_, object| {
-            notice.object(object);
-            // SAFETY: a walk shows live objects; nothing runs in between.
-            unsafe {
-                each_place(object, false, |target, place| {
-                    notice.edge(place);
-                    batch.targets.push(target.as_ptr());
-                    if batch.targets.len() == BATCH {
-                        batch.empty_into(table, graph.as_deref_mut(), incoming);
-                    }
-                });
-            }
-            if let Some(graph) = &mut graph {
-                graph.end_node(batch.targets.len());
-            }
-        });
-        batch.empty_into(table, graph.as_deref_mut(), incoming);
-        *edges = batch.edges;
-        if let Some(graph) = graph
-            && batch.missing > 0
-        {
-            notice.keep_edges(&|edge| graph.target(edge) != NONE);
-            graph.drop_missing();
-        }
     }
 
     fn count_declared(&mut self, core: &HeapCore) {

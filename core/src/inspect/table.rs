@@ -10,6 +10,7 @@
 //!
 //! Valid while the heap does not change: nothing here is updated.
 
+use std::ops::Range;
 use std::ptr::NonNull;
 
 use super::arrays::fetch;
@@ -37,6 +38,21 @@ struct PageEntry {
 pub(crate) struct Slot {
     word: u32,
     bit: u32,
+}
+
+/// A stretch of the objects.
+#[derive(Debug)]
+pub(crate) struct Section {
+    /// Positions in the table's pages; none for the objects outside of pages.
+    pages: Range<usize>,
+    numbers: Range<u32>,
+}
+
+impl Section {
+    /// Objects.
+    pub(crate) fn len(&self) -> usize {
+        self.numbers.len()
+    }
 }
 
 /// The live objects of a heap, numbered in the order of a walk.
@@ -265,9 +281,41 @@ impl ObjectTable {
 
     /// Every object with its number, in ascending order.
     pub(crate) fn each(&self, mut visit: impl FnMut(u32, *const Header)) {
-        let mut number = 0;
-        for &(page, first_word) in &self.pages {
-            // SAFETY: as above.
+        for section in self.sections(usize::MAX) {
+            self.each_in(&section, &mut visit);
+        }
+    }
+
+    /// All objects in stretches of whole pages, in ascending order, which end where they have `objects`; those outside of
+    /// pages are the last.
+    pub(crate) fn sections(&self, objects: usize) -> Vec<Section> {
+        let mut sections = Vec::new();
+        let (mut first_page, mut first) = (0, 0);
+        for page in 0..self.pages.len() {
+            let end = match self.pages.get(page + 1) {
+                Some(&(_, first_word)) => self.ranks[first_word as usize],
+                None => self.paged,
+            };
+            if (end - first) as usize >= objects || page + 1 == self.pages.len() {
+                sections.push(Section {
+                    pages: first_page..page + 1,
+                    numbers: first..end,
+                });
+                (first_page, first) = (page + 1, end);
+            }
+        }
+        sections.push(Section {
+            pages: 0..0,
+            numbers: self.paged..self.len() as u32,
+        });
+        sections
+    }
+
+    /// The objects of a section with their numbers, in ascending order.
+    pub(crate) fn each_in(&self, section: &Section, mut visit: impl FnMut(u32, *const Header)) {
+        let mut number = section.numbers.start;
+        for &(page, first_word) in &self.pages[section.pages.clone()] {
+            // SAFETY: listed pages are in use while the heap does not change.
             let page = unsafe { &*page };
             for (block, header) in page.headers().enumerate() {
                 if (self.words[first_word as usize + block / 64] >> (block % 64)) & 1 == 1 {
@@ -276,9 +324,11 @@ impl ObjectTable {
                 }
             }
         }
-        for &header in &self.registered {
-            visit(number, header);
-            number += 1;
+        if section.pages.is_empty() {
+            for &header in &self.registered {
+                visit(number, header);
+                number += 1;
+            }
         }
     }
 

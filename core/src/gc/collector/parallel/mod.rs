@@ -8,6 +8,7 @@
 //! | `fill`, `settle` | as it likes | none | none |
 //! | `subtract` | their scratch words, atomically | the same | those of its page |
 //! | `mark` | the same | the same | of the object it claimed |
+//! | an inspection | reads | reads | those of its part |
 //!
 //! Nobody writes a count, a page's metadata or a list of the heap meanwhile. A
 //! phase ends when all threads have ended it. What may depend on the order of
@@ -53,8 +54,8 @@ pub(super) fn threads(core: &HeapCore, oldest: i32) -> usize {
     threads_for(core, objects)
 }
 
-/// Threads for a wide collection of so many objects.
-pub(super) fn threads_for(core: &HeapCore, objects: usize) -> usize {
+/// Threads for a wide collection, or an inspection, of so many objects.
+pub(crate) fn threads_for(core: &HeapCore, objects: usize) -> usize {
     if objects < core.parallel_above.get().unwrap_or(WORTH) {
         1
     } else {
@@ -127,6 +128,30 @@ fn on_threads<R>(threads: usize, part: impl Fn() -> R + Sync) -> Vec<R> {
     });
     let results = results.into_inner().unwrap_or_default();
     results.into_iter().map(|Lent(result)| result).collect()
+}
+
+/// What `map` makes of each part, in the order of the parts.
+///
+/// # Safety
+/// 1. `map` keeps to the last row of the table above: it changes nothing but through atomics and locks, and visits no
+///    value that it visits for another part.
+pub(crate) unsafe fn map_parts<T, R>(threads: usize, parts: &[T], map: impl Fn(&T) -> R) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let lent = Lent((parts, &map));
+    let done = on_threads(threads.min(parts.len()), || {
+        let (parts, map) = lent.get();
+        let mut mine = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(part) = parts.get(index) else {
+                return mine;
+            };
+            mine.push((index, map(part)));
+        }
+    });
+    let mut done: Vec<(usize, R)> = done.into_iter().flatten().collect();
+    done.sort_unstable_by_key(|&(index, _)| index);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 fn pages_of(core: &HeapCore, oldest: i32, mut wanted: impl FnMut(&Page) -> bool) -> Pages {
