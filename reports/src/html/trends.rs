@@ -56,11 +56,9 @@ fn chart(model: &Model<'_>, trend: &Trend) -> Timeline {
     let points = track.points.iter().enumerate();
     let first_and_last = track.points.first().zip(track.points.last());
     let said = first_and_last.map_or_else(String::new, |(first, last)| {
-        let [a, b] = format::bare_pair(first.value, last.value, &track.unit);
-        format!(
-            ": {a} to {b} ({})",
-            format::change(first.value, last.value, &track.unit)
-        )
+        let [a, b] = format::bare_pair(first.value, last.value, &track.unit).map(words::glued);
+        let change = words::glued(format::change(first.value, last.value, &track.unit));
+        format!(": {a} to {b} ({change})")
     });
     let mut detail = vec![
         track.benchmark.clone(),
@@ -75,11 +73,8 @@ fn chart(model: &Model<'_>, trend: &Trend) -> Timeline {
             .chars()
             .take(10)
             .collect();
-        format!(
-            "{} at run {} (commit {commit})",
-            format::change(step.before, step.after, &track.unit),
-            step.index + 1
-        )
+        let change = words::glued(format::change(step.before, step.after, &track.unit));
+        format!("{change} at run {} (commit {commit})", step.index + 1)
     }));
     Timeline {
         caption: Caption {

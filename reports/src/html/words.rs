@@ -256,7 +256,7 @@ pub(super) fn gate(verdict: Verdict) -> &'static str {
 
 /// A plain number in three digits.
 pub(super) fn number(value: f64) -> String {
-    format::bare(value, "")
+    show(value, "")
 }
 
 /// An argument as a shell takes it.
@@ -281,6 +281,7 @@ mod tests {
             "1\u{a0}object/iteration"
         );
         assert_eq!(value(1234.5, "ns", false), "1.23\u{a0}µs");
+        assert_eq!(number(10_300.0), "10.3\u{a0}k");
     }
 
     #[test]
