@@ -171,3 +171,27 @@ fn a_cancelled_audit_finds_nothing_and_leaves_the_heap_alone() {
     }
     assert!(scene.audit(true) == expected);
 }
+
+/// Nothing but an edge: such garbage goes with its page.
+#[derive(Trace)]
+struct Ring {
+    next: RefCell<Option<Gc<Ring>>>,
+}
+
+/// A wide collection that frees the whole of a current page leaves it without a block.
+#[test]
+fn a_page_from_which_nothing_is_cut_holds_nothing() {
+    let heap = Heap::builder().enabled(false).build();
+    heap.examine_widely_above(Some(0));
+    for _ in 0..100 {
+        let ring = heap.alloc(Ring {
+            next: RefCell::new(None),
+        });
+        *ring.next.borrow_mut() = Some(ring.clone());
+    }
+    assert_eq!(heap.collect_all(), 100);
+    assert_eq!(heap.audit(), Audit::default());
+    let kept = heap.root("kept", node(&heap));
+    assert_eq!(heap.audit().objects, 1);
+    drop(kept);
+}

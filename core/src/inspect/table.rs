@@ -292,10 +292,10 @@ impl ObjectTable {
         let mut sections = Vec::new();
         let (mut first_page, mut first) = (0, 0);
         for page in 0..self.pages.len() {
-            let end = match self.pages.get(page + 1) {
-                Some(&(_, first_word)) => self.ranks[first_word as usize],
-                None => self.paged,
-            };
+            // Pages from which no block is cut have no words, also the last ones.
+            let next = self.pages.get(page + 1);
+            let rank = next.and_then(|&(_, first_word)| self.ranks.get(first_word as usize));
+            let end = rank.copied().unwrap_or(self.paged);
             if (end - first) as usize >= objects || page + 1 == self.pages.len() {
                 sections.push(Section {
                     pages: first_page..page + 1,

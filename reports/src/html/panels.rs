@@ -318,7 +318,7 @@ fn collector(model: &Model<'_>, workload: &Workload<'_>) -> Option<Bars> {
                 .into_iter()
                 .filter(|p| !p.is_empty())
                 .collect::<Vec<_>>()
-                .join(" · "),
+                .join(words::DOT),
         },
         unit: sample.unit.clone(),
         bars,
@@ -399,7 +399,7 @@ fn pauses(model: &Model<'_>, workload: &Workload<'_>) -> Option<Strips> {
                 .into_iter()
                 .filter(|p| !p.is_empty())
                 .collect::<Vec<_>>()
-                .join(" · "),
+                .join(words::DOT),
         },
         name: "pause".to_owned(),
         unit: unit.clone(),
@@ -416,7 +416,7 @@ fn detail(sample: &Measurement, cases: &[&Case<'_>]) -> String {
     std::iter::once(statistic(sample))
         .chain(params)
         .collect::<Vec<_>>()
-        .join(" · ")
+        .join(words::DOT)
 }
 
 fn statistic(sample: &Measurement) -> String {
@@ -561,7 +561,7 @@ fn curve_detail(sample: &Measurement, fixed: &Params, axis: &str) -> String {
     if !rest.is_empty() {
         parts.push(rest.join(", "));
     }
-    parts.join(" · ")
+    parts.join(words::DOT)
 }
 
 #[cfg(test)]

@@ -152,7 +152,7 @@ fn chart(peers: &Peers, line: &PeerLine) -> Option<Bars> {
     Some(Bars {
         caption: Caption {
             title: format!("{}{said}", words::capital(&line.question)),
-            detail: detail.join(" · "),
+            detail: detail.join(words::DOT),
         },
         unit: unit.to_owned(),
         bars,

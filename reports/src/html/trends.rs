@@ -62,7 +62,7 @@ fn chart(model: &Model<'_>, trend: &Trend) -> Timeline {
     });
     let mut detail = vec![
         track.benchmark.clone(),
-        format::plural(track.points.len() as u64, "run"),
+        words::glued(format::plural(track.points.len() as u64, "run")),
     ];
     detail.extend(trend.steps.iter().map(|step| {
         let point = &track.points[step.index];
@@ -79,7 +79,7 @@ fn chart(model: &Model<'_>, trend: &Trend) -> Timeline {
     Timeline {
         caption: Caption {
             title: format!("{}{said}", words::metric(&track.metric)),
-            detail: detail.join(" · "),
+            detail: detail.join(words::DOT),
         },
         x_name: "run".to_owned(),
         x_unit: String::new(),

@@ -100,6 +100,9 @@ pub(super) fn count(number: u64) -> String {
     format::exact(number as f64)
 }
 
+/// Between parts of a caption; a line may end with it, and does not begin with it.
+pub(super) const DOT: &str = "\u{a0}· ";
+
 /// Spaces that do not break.
 pub(super) fn glued(text: String) -> String {
     text.replace(' ', "\u{a0}")

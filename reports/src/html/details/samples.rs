@@ -55,7 +55,7 @@ fn chart(model: &Model<'_>, cases: &[&Case<'_>]) -> Option<Strips> {
     Some(Strips {
         caption: Caption {
             title: finding(&strips),
-            detail: detail.join(" · "),
+            detail: detail.join(words::DOT),
         },
         name: "time per operation".to_owned(),
         unit,
