@@ -31,19 +31,37 @@ fn begun(example: &Path, folder: &Path) -> Child {
     running
 }
 
-/// Processes that were told of `folder` in their arguments or environment: what a run in it has started.
-fn processes_of(folder: &Path) -> Vec<String> {
+/// Processes that were told of `folder` in their arguments or environment (what a run in it has started), with the
+/// processor time that each took, in ticks.
+fn processes_of(folder: &Path) -> Vec<(String, u64)> {
     let folder = folder.display().to_string();
     let told = |process: &Path| {
         let read = |file: &str| std::fs::read(process.join(file)).unwrap_or_default();
         let words = [read("cmdline"), read("environ")].concat();
         let words = String::from_utf8_lossy(&words).replace('\0', " ");
-        words.contains(&folder).then_some(words)
+        let stat = String::from_utf8_lossy(&read("stat")).into_owned();
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let times = fields.split_whitespace().skip(11).take(2);
+        let ticks = times.filter_map(|time| time.parse::<u64>().ok()).sum();
+        words.contains(&folder).then_some((words, ticks))
     };
     let processes = std::fs::read_dir("/proc").expect("Linux");
     processes
         .filter_map(|entry| told(&entry.ok()?.path()))
         .collect()
+}
+
+/// Whether what a run in `folder` started does next to nothing for a second.
+fn rests(folder: &Path) -> bool {
+    let ticks = || {
+        processes_of(folder)
+            .iter()
+            .map(|process| process.1)
+            .sum::<u64>()
+    };
+    let before = ticks();
+    sleep(Duration::from_secs(1));
+    ticks().saturating_sub(before) < 20
 }
 
 #[test]
@@ -68,10 +86,12 @@ fn a_killed_run_takes_what_it_started_along() {
         // the run itself, and with callgrind: counter, runner, valgrind
         let chain = if instrument == "instructions" { 4 } else { 2 };
         let all = soon(&|| processes_of(folder.path()).len() >= chain);
+        // A parent that dies before the measured code asked to end with it is not noticed: until it hangs, it computes.
+        let hangs = (0..60).any(|_| rests(folder.path()));
         let started = processes_of(folder.path());
         running.kill().expect("killed");
         running.wait().expect("gone");
-        assert!(all, "{instrument}: {started:#?}");
+        assert!(all && hangs, "{instrument}: {started:#?}");
         let gone = soon(&|| processes_of(folder.path()).is_empty());
         assert!(gone, "{:#?}", processes_of(folder.path()));
     }
