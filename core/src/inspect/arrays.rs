@@ -2,6 +2,7 @@
 //! read misses the address cache less often.
 
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU8;
 
 use crate::alloc::arena::ask_for_huge_pages_within;
 use crate::gc::collector::work::prefetch;
@@ -17,6 +18,13 @@ pub(super) fn with_room<T>(len: usize) -> Vec<T> {
 pub(super) fn filled<T: Copy>(len: usize, entry: T) -> Vec<T> {
     let mut entries = with_room(len);
     entries.resize(len, entry);
+    entries
+}
+
+/// An array of `len` zeros that several threads write to.
+pub(super) fn atomic_bytes(len: usize) -> Vec<AtomicU8> {
+    let mut entries = with_room(len);
+    entries.resize_with(len, AtomicU8::default);
     entries
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::arrays::{fetch, filled, with_room};
+use super::arrays::{atomic_bytes, fetch, filled};
 
 /// A count for each object: one byte, larger counts beside.
 #[derive(Default)]
@@ -63,10 +63,8 @@ pub(super) struct SharedCounts {
 
 impl SharedCounts {
     pub(super) fn none(objects: usize) -> SharedCounts {
-        let mut small = with_room(objects);
-        small.resize_with(objects, || AtomicU8::new(0));
         SharedCounts {
-            small,
+            small: atomic_bytes(objects),
             large: Mutex::default(),
         }
     }

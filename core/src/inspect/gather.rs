@@ -1,5 +1,7 @@
 //! One pass over all objects in address order: the ends of their edges as numbers, and counted.
 
+use std::convert::Infallible;
+
 use super::control::{AuditControl, Cancelled};
 use super::counts::{Count, Counts, SharedCounts};
 use super::graph::{Graph, NONE};
@@ -88,26 +90,13 @@ impl Batch {
 /// the number of edges.
 pub(super) fn gather(
     table: &ObjectTable,
-    mut graph: Option<&mut Graph>,
+    graph: Option<&mut Graph>,
     notice: &mut impl Notice,
 ) -> (Counts, u64) {
-    let mut incoming = Counts::none(table.len());
-    if let Some(graph) = &mut graph {
-        **graph = Graph::with_capacity(table.len());
-    }
-    notice.begin(table.len());
-    let mut batch = Batch::default();
-    for section in table.sections(usize::MAX) {
-        batch.take(table, &section, &mut graph, &mut incoming, notice);
-    }
-    batch.empty_into(table, graph.as_deref_mut(), &mut incoming);
-    if let Some(graph) = graph
-        && batch.missing > 0
-    {
-        notice.keep_edges(&|edge| graph.target(edge) != NONE);
-        graph.drop_missing();
-    }
-    (incoming, batch.edges)
+    let sections = table.sections(usize::MAX);
+    let go_on = |_: &Section| Ok::<(), Infallible>(());
+    let Ok(gathered) = gather_alone(table, &sections, graph, notice, go_on);
+    gathered
 }
 
 /// The same for nobody who takes notice, on several threads and under a control.
@@ -117,25 +106,12 @@ pub(super) fn gather_in_sections(
     threads: usize,
     control: &AuditControl,
 ) -> Result<(Counts, u64), Cancelled> {
-    *graph = Graph::with_capacity(table.len());
     let sections = table.sections(SECTION);
     if threads == 1 {
-        let mut incoming = Counts::none(table.len());
-        let mut batch = Batch::default();
-        for section in &sections {
-            control.step(section.len())?;
-            batch.take(
-                table,
-                section,
-                &mut Some(&mut *graph),
-                &mut incoming,
-                &mut (),
-            );
-        }
-        batch.empty_into(table, Some(graph), &mut incoming);
-        graph.drop_missing_if(batch.missing);
-        return Ok((incoming, batch.edges));
+        let go_on = |section: &Section| control.step(section.len());
+        return gather_alone(table, &sections, Some(graph), &mut (), go_on);
     }
+    *graph = Graph::with_capacity(table.len());
     let incoming = SharedCounts::none(table.len());
     let (mut edges, mut missing) = (0, 0);
     for window in sections.chunks(threads * PER_THREAD) {
@@ -155,6 +131,36 @@ pub(super) fn gather_in_sections(
             missing += lost;
         }
     }
-    graph.drop_missing_if(missing);
+    if missing > 0 {
+        graph.drop_missing();
+    }
     Ok((incoming.into_counts(), edges))
+}
+
+/// On one thread, which asks before each section whether to go on.
+fn gather_alone<E>(
+    table: &ObjectTable,
+    sections: &[Section],
+    mut graph: Option<&mut Graph>,
+    notice: &mut impl Notice,
+    go_on: impl Fn(&Section) -> Result<(), E>,
+) -> Result<(Counts, u64), E> {
+    let mut incoming = Counts::none(table.len());
+    if let Some(graph) = &mut graph {
+        **graph = Graph::with_capacity(table.len());
+    }
+    notice.begin(table.len());
+    let mut batch = Batch::default();
+    for section in sections {
+        go_on(section)?;
+        batch.take(table, section, &mut graph, &mut incoming, notice);
+    }
+    batch.empty_into(table, graph.as_deref_mut(), &mut incoming);
+    if let Some(graph) = graph
+        && batch.missing > 0
+    {
+        notice.keep_edges(&|edge| graph.target(edge) != NONE);
+        graph.drop_missing();
+    }
+    Ok((incoming, batch.edges))
 }

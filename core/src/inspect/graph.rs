@@ -88,13 +88,6 @@ impl Graph {
             .extend(ends.map(|end| end.expect("fewer than 2^32 edges")));
     }
 
-    /// Takes out edges that lead to `NONE`, if there are any.
-    pub(super) fn drop_missing_if(&mut self, missing: u64) {
-        if missing > 0 {
-            self.drop_missing();
-        }
-    }
-
     /// Takes out edges that lead to `NONE`.
     pub(super) fn drop_missing(&mut self) {
         let Graph { ends, targets } = self;

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::arrays::{fetch, with_room};
+use super::arrays::{atomic_bytes, fetch};
 use super::control::{AuditControl, Cancelled};
 use super::graph::Graph;
 use super::reach::Edges;
@@ -37,9 +37,7 @@ impl Stages {
         threads: usize,
         control: &AuditControl,
     ) -> Result<Stages, Cancelled> {
-        let objects = references.table.len();
-        let mut stages = Stages(with_room(objects));
-        stages.0.resize_with(objects, AtomicU8::default);
+        let stages = Stages(atomic_bytes(references.table.len()));
         let mut search = Search {
             graph,
             stages: &stages,
@@ -48,12 +46,11 @@ impl Stages {
             wave: Vec::new(),
             steps: 0,
         };
-        let held = |declared: &[(u32, u32)]| declared.iter().map(|&(_, object)| object).collect();
-        let roots: Vec<u32> = held(references.roots.held());
-        let natives: Vec<u32> = held(references.natives.held());
         let lost = references.unbalanced.iter().filter(|found| found.1 > 0);
-        search.follow(roots, Stage::Held)?;
-        search.follow(natives, Stage::Native)?;
+        let roots = references.roots.held().iter();
+        let natives = references.natives.held().iter();
+        search.follow(roots.map(|held| held.1), Stage::Held)?;
+        search.follow(natives.map(|held| held.1), Stage::Native)?;
         search.follow(references.immortal.iter().copied(), Stage::Held)?;
         search.follow(lost.map(|found| found.0), Stage::Held)?;
         control.end();
