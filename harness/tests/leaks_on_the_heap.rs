@@ -94,6 +94,25 @@ fn a_lost_decrement_on_a_shared_object_is_found_although_no_object_is_added() {
 }
 
 #[test]
+fn references_that_are_lost_out_of_a_stock_are_found_although_no_count_moves() {
+    let mut stock: Option<Root<Cache>> = None;
+    let report = check(|heap| {
+        let stock = stock.get_or_insert_with(|| {
+            let by_key = (0..20_000).map(|key| (key, node(heap))).collect();
+            let by_key = RefCell::new(by_key);
+            heap.root("stock", heap.alloc(Cache { by_key }))
+        });
+        let mut nodes = stock.by_key.borrow_mut();
+        let next = nodes.len() as u64 - 1;
+        std::mem::forget(nodes.remove(&next));
+    });
+    assert!(
+        is(only(&report), LeakClass::CountLeak, "Node", 1.0),
+        "{report}"
+    );
+}
+
+#[test]
 fn an_unbounded_cache_is_reachable_growth_held_by_the_cache() {
     let mut cache: Option<Root<Cache>> = None;
     let mut key = 0;

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::verdict::{
-    Block, CERTAIN_EVENTS, Undecided, Verdict, events, fading_is_doubtful, judge, undecided,
+    Block, CERTAIN_EVENTS, Undecided, Verdict, events, fading_is_doubtful, judge,
+    silence_is_doubtful, undecided,
 };
 
 /// Length of the first measured block (and of the warm-up) of the standard plan.
@@ -237,7 +238,10 @@ impl GrowthTest {
                 Verdict::Fading => self
                     .window(series, 0)
                     .is_some_and(|blocks| fading_is_doubtful(blocks, self.jitter(series))),
-                Verdict::Leak { .. } | Verdict::Clean { .. } => false,
+                Verdict::Clean { .. } => self
+                    .window(series, 0)
+                    .is_some_and(|blocks| self.jitter(series) == 0 && silence_is_doubtful(blocks)),
+                Verdict::Leak { .. } => false,
             })
     }
 

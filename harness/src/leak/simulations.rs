@@ -447,9 +447,9 @@ fn the_bound_of_a_clean_verdict_holds_at_the_bound_itself() {
         leaked: 0,
     });
     tally.print("leak exactly at the bound 3/L");
-    // 5 % by definition of the bound; the standard error of 2,000 trials is 0.5 %.
+    // Silence in the last block alone has a chance of 5 %; a block before it that grew is measured on.
     assert!(
-        f64::from(tally.clean) <= 0.065 * f64::from(tally.trials),
+        f64::from(tally.clean) <= 0.025 * f64::from(tally.trials),
         "{tally:?}"
     );
 }

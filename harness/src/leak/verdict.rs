@@ -8,8 +8,9 @@
 //! 3. the last block has its share of the growth: a constant rate, a **leak**;
 //! 4. otherwise the growth is slowing down: **fading** (a cache or memo table that fills), which is no defect by itself.
 //!
-//! Two clauses use the budget for certainty (see [`GrowthTest`](super::GrowthTest)): a fading that a constant rate would show
-//! once in 10,000 times is measured on, and a count with noise or few events must show its constant rate in two windows running.
+//! Three clauses use the budget for certainty (see [`GrowthTest`](super::GrowthTest)): a fading that a constant rate would show
+//! once in 10,000 times is measured on, so is a last block that is silent after so few events that a constant rate would be
+//! silent there once in 100 times, and a count with noise or few events must show its constant rate in two windows running.
 //!
 //! Why it cannot go wrong by looking too early: a bounded cache passes for a leak only while it is larger than all blocks
 //! together, which is why the shortest plan that may say "leak" is stated ([`Plan`](super::Plan)).
@@ -237,6 +238,15 @@ pub(crate) fn fading_is_doubtful(mut blocks: [Block; 3], jitter: u64) -> bool {
     probability_of_constant(blocks, events(blocks)) >= CERTAIN_FADING_PROBABILITY
 }
 
+/// Whether the silence of the last block could still be a slow constant rate with bad luck: the block before it grew, and the
+/// events are few. A silent block before it is evidence enough.
+pub(crate) fn silence_is_doubtful(blocks: [Block; 3]) -> bool {
+    let [_, middle, last] = blocks;
+    last.growth == 0
+        && middle.growth > 0
+        && probability_of_constant(blocks, events(blocks)) >= FADING_PROBABILITY
+}
+
 /// Growth in all three blocks together; a fall is none.
 pub(crate) fn events(blocks: [Block; 3]) -> u64 {
     let total: i64 = blocks.iter().map(|block| block.growth).sum();
@@ -316,6 +326,20 @@ mod tests {
             "fading",
             "after a silent first block"
         );
+    }
+
+    #[test]
+    fn silence_after_one_to_five_events_is_doubtful() {
+        for (growth, doubtful) in [
+            ([0, 1, 0], true),
+            ([2, 3, 0], true),
+            ([3, 3, 0], false),
+            ([5, 0, 0], false),
+            ([0, 0, 0], false),
+            ([0, 2, -1], false),
+        ] {
+            assert_eq!(silence_is_doubtful(blocks(growth)), doubtful, "{growth:?}");
+        }
     }
 
     #[test]

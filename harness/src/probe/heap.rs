@@ -101,6 +101,10 @@ impl Probe for HeapProbe {
             .collect()
     }
 
+    fn references(&self) -> Option<u64> {
+        Some(self.heaps.iter().map(Heap::counted_references).sum())
+    }
+
     fn audit(&self) -> Vec<AuditFinding> {
         let (mut findings, mut pins) = (Vec::new(), Vec::new());
         for mut audit in self.heaps.iter().map(Heap::audit) {

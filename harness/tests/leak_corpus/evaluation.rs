@@ -182,7 +182,10 @@ fn holders_and_classes(from: u64) {
     row(
         "L3",
         "fingerprints: precision, recall over pairs",
-        &format!("{precision:.4}, {recall:.4}"),
+        &named(
+            format!("{precision:.4}, {recall:.4}"),
+            &of_several_prints(&prints),
+        ),
         runs - missed,
     );
     let what = format!("{kinds} leaks at 6 rates: wrong class");
@@ -203,6 +206,18 @@ fn defect(leak: &str) -> &str {
     }
     let group = ALIKE.iter().find(|group| group.contains(&leak));
     group.map_or(leak, |group| group[0])
+}
+
+/// Leaks that gave more than one fingerprint, and how often each.
+fn of_several_prints<'a>(
+    prints: &BTreeMap<String, BTreeMap<&'a str, u64>>,
+) -> Vec<(&'a str, Vec<u64>)> {
+    let mut by_leak: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for (&leak, &count) in prints.values().flatten() {
+        by_leak.entry(leak).or_default().push(count);
+    }
+    by_leak.retain(|_, counts| counts.len() > 1);
+    by_leak.into_iter().collect()
 }
 
 /// Of pairs of findings with one fingerprint those of one defect, and of pairs from one leaking program those with one fingerprint.

@@ -168,12 +168,12 @@ impl LeakCheck {
     /// Checks code whose objects a probe counts.
     #[must_use]
     pub fn run_probed(&self, probe: &dyn Probe, body: impl FnMut()) -> LeakReport {
-        self.drive(&mut Probed {
+        self.drive(&mut Probed::new(
             probe,
             body,
-            expected: &self.expected,
-            watch_process: self.watch_process,
-        })
+            &self.expected,
+            self.watch_process,
+        ))
     }
 
     /// Checks plain Rust code by the blocks and bytes it leaves in the global allocator.
@@ -199,7 +199,7 @@ impl LeakCheck {
         let start = Instant::now();
         let pace = calibrate(subject);
         let mut run = Run::new(self.plan(pace), pace, start + self.budget);
-        let growth = run.judge_blocks(subject);
+        let growth = run.judge(subject);
         let mut report = run.report(growth, subject, start);
         report.over_budget = self.heap_budget.exceeded(&report, subject);
         if self.sites {

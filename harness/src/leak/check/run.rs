@@ -35,6 +35,9 @@ const MAX_SITE_ITERATIONS: f64 = 16_384.0;
 /// How much slower an iteration is at worst while its allocations are traced.
 const SITE_SLOWDOWN: u128 = 16;
 
+/// A heap with more objects than this is not written down before something on it moves.
+const LARGE: u64 = 100_000;
+
 /// Places of plain code that are named at most.
 const SITES_NAMED: usize = 3;
 
@@ -55,28 +58,51 @@ pub(super) fn calibrate(subject: &mut dyn Subject) -> Duration {
 
 /// A check in progress.
 pub(super) struct Run {
+    plan: Plan,
     test: GrowthTest,
     deadline: Instant,
     pace: Duration,
+    /// Whether to count after each block, even where nothing seems to have moved.
+    is_wary: bool,
     first: Counted,
     last: Counted,
-    first_edges: Edges,
+    /// From the moment that is compared with.
+    first_edges: Option<Edges>,
 }
 
 impl Run {
     pub(super) fn new(plan: Plan, pace: Duration, deadline: Instant) -> Run {
         Run {
+            plan,
             test: GrowthTest::new(plan),
             deadline,
             pace,
+            is_wary: false,
             first: Counted::default(),
             last: Counted::default(),
-            first_edges: Edges::new(),
+            first_edges: None,
         }
     }
 
+    /// Runs the test, and once more with a count after each block if something moved that did not show at once.
+    pub(super) fn judge(&mut self, subject: &mut dyn Subject) -> Growth {
+        let growth = self.judge_blocks(subject);
+        if !self.last.is_assumed {
+            return growth;
+        }
+        let assumed = std::mem::replace(&mut self.last, subject.count());
+        if self.last.convicting() == assumed.convicting() {
+            return growth;
+        }
+        *self = Run {
+            is_wary: true,
+            ..Run::new(self.plan, self.pace, self.deadline)
+        };
+        self.judge_blocks(subject)
+    }
+
     /// Warms up, listens to the noise, and runs blocks until the test has its verdict or the time is over.
-    pub(super) fn judge_blocks(&mut self, subject: &mut dyn Subject) -> Growth {
+    fn judge_blocks(&mut self, subject: &mut dyn Subject) -> Growth {
         let mut step = self.warm_up(subject);
         let (mut previous, mut took) = (0, Duration::ZERO);
         loop {
@@ -96,7 +122,10 @@ impl Run {
             if done < length && done <= previous {
                 return self.test.finish();
             }
-            self.last = subject.count();
+            self.last = self.look(subject);
+            if !self.last.is_assumed {
+                self.remember(subject);
+            }
             step = self.test.feed(done, &self.last.snapshot);
             if done < length {
                 return self.test.finish();
@@ -106,10 +135,15 @@ impl Run {
     }
 
     fn warm_up(&mut self, subject: &mut dyn Subject) -> Step {
+        let before = subject.settle();
         let done = self.block(subject, self.test.warm_up_iterations());
-        self.first = subject.count();
+        self.first = self.look(subject);
         self.last = self.first.clone();
-        self.first_edges = subject.edges();
+        let is_still = !before.is_empty() && subject.settle() == before;
+        let is_large = self.first.snapshot.get(&Series::Objects) > Some(&LARGE);
+        if !(is_large && is_still) {
+            self.remember(subject);
+        }
         let step = self.test.feed(done, &self.first.snapshot);
         for _ in 0..IDLE_COLLECTIONS {
             subject.before_block();
@@ -117,8 +151,23 @@ impl Run {
                 self.test.idle(&counted.snapshot);
             }
         }
-        subject.mark();
         step
+    }
+
+    fn look(&self, subject: &mut dyn Subject) -> Counted {
+        if self.is_wary {
+            subject.count()
+        } else {
+            subject.recount()
+        }
+    }
+
+    /// Remembers who holds what, at the first moment that asks for it.
+    fn remember(&mut self, subject: &dyn Subject) {
+        if self.first_edges.is_none() {
+            self.first_edges = Some(subject.edges());
+            subject.mark();
+        }
     }
 
     /// Runs iterations until the block is full or the time is over; returns how many ran.
@@ -229,7 +278,11 @@ impl Run {
     fn holder(&self, name: &str, edges: &Edges) -> Option<String> {
         let to_this = edges.iter().filter(|((held, _), _)| held == name);
         let grown = to_this.filter_map(|(pair, &now)| {
-            let before = self.first_edges.get(pair).copied().unwrap_or(0);
+            let first = self.first_edges.as_ref();
+            let before = first
+                .and_then(|edges| edges.get(pair))
+                .copied()
+                .unwrap_or(0);
             Some((now.checked_sub(before).filter(|grown| *grown > 0)?, &pair.1))
         });
         grown.max().map(|(_, holder)| holder.clone())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::leak::{LeakClass, Undecided, Verdict};
-use crate::probe::{AuditFinding, Counter};
+use crate::probe::{AuditFinding, Counter, Tally};
 use std::cell::{Cell, RefCell};
 
 /// A pretend heap: counts by type, and an audit.
@@ -123,6 +123,58 @@ fn a_handle_that_native_code_keeps_throughout_is_no_leak() {
     let heap = Pretend::default();
     heap.forgotten.set(3);
     LeakCheck::new().run_probed(&heap, || {}).assert_clean();
+}
+
+/// A pretend heap that says what its counts add up to, and how often it was counted.
+struct Summed<'a> {
+    heap: &'a Pretend,
+    tallies: Cell<u32>,
+}
+
+impl Probe for Summed<'_> {
+    fn counters(&self) -> Vec<Counter> {
+        self.heap.counters()
+    }
+    fn pulse(&self) -> Vec<u64> {
+        vec![self.heap.types.borrow().values().sum()]
+    }
+    fn references(&self) -> Option<u64> {
+        Some(self.pulse()[0] + self.heap.forgotten.get())
+    }
+    fn tally(&self) -> Tally {
+        self.tallies.set(self.tallies.get() + 1);
+        Tally {
+            census: self.heap.census(),
+            audit: self
+                .heap
+                .audit()
+                .iter()
+                .map(AuditFinding::counted)
+                .collect(),
+            ..Default::default()
+        }
+    }
+}
+
+#[test]
+fn what_stands_still_is_counted_at_both_ends_only() {
+    let heap = Pretend::default();
+    let summed = |tallies| Summed {
+        heap: &heap,
+        tallies: Cell::new(tallies),
+    };
+    let still = summed(0);
+    LeakCheck::new().run_probed(&still, || {}).assert_clean();
+    assert_eq!(still.tallies.get(), 2);
+    let growing = summed(0);
+    let report = LeakCheck::new().run_probed(&growing, || heap.add("Node", 1));
+    assert!(matches!(report.verdict(), Verdict::Leak { .. }));
+    assert_eq!(growing.tallies.get(), 7, "after the warm-up and six blocks");
+    let counts = summed(0);
+    let report = LeakCheck::new().run_probed(&counts, || {
+        heap.forgotten.set(heap.forgotten.get() + 1);
+    });
+    assert_eq!(report.findings[0].class, LeakClass::CountLeak);
 }
 
 #[test]
