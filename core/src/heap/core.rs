@@ -489,6 +489,10 @@ impl HeapCore {
         }
     }
 
+    pub(crate) fn has_suspect_pages(&self) -> bool {
+        !self.suspect_pages.get().is_null()
+    }
+
     /// The list's members; ends where it comes back to one of them.
     pub(crate) fn suspect_pages(&self) -> Vec<*const Page> {
         let mut pages: Vec<*const Page> = Vec::new();

@@ -27,7 +27,11 @@ const AHEAD: usize = 8;
 /// pinned by a declared root are live and no seed; they stay suspects.
 #[inline(never)]
 pub(crate) fn update_refs(core: &HeapCore, work: &mut Work) {
-    pin_roots(core, State::None, State::Pinned);
+    // Where nothing is suspected no root need be told from it: there may be a million.
+    let pins = core.has_suspect_pages() || wide::has_registered(core, work.oldest);
+    if pins {
+        pin_roots(core, State::None, State::Pinned);
+    }
     if work.oldest >= 2 {
         take_all_seeds(core, work);
     } else {
@@ -39,7 +43,9 @@ pub(crate) fn update_refs(core: &HeapCore, work: &mut Work) {
     wide::each_registered(core, work.oldest, |object| {
         take_seed(work, object, true);
     });
-    pin_roots(core, State::Pinned, State::None);
+    if pins {
+        pin_roots(core, State::Pinned, State::None);
+    }
     if work.wide {
         wide::fill(core, work);
     }

@@ -101,6 +101,13 @@ pub(super) fn may_untrack(page: &Page) -> bool {
     unsafe { page.info.get().as_ref() }.is_none_or(|info| info.untracks_in.is_some())
 }
 
+pub(super) fn has_registered(core: &HeapCore, oldest: i32) -> bool {
+    let registry = core.registry.borrow();
+    registry[..=slot(oldest)]
+        .iter()
+        .any(|list| !list.is_empty())
+}
+
 /// Every registered object of the collected generations.
 pub(crate) fn each_registered(
     core: &HeapCore,
