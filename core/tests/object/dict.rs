@@ -443,3 +443,23 @@ fn string_keys_and_texts_find_each_other() {
     );
     assert!(dict.contains(&Value::NONE) && !dict.contains(&Value::FALSE));
 }
+
+#[test]
+fn large_dicts_grow_with_all_that_is_live_in_order() {
+    const KEYS: i64 = 30_000;
+    let heap = Heap::new();
+    let texts = |n: i64| Value::str(&heap, &format!("key {n}"));
+    let numbers = Value::small;
+    for key in [&texts as &dyn Fn(i64) -> Value, &numbers] {
+        let dict = Dict::new(&heap);
+        for n in 0..KEYS {
+            dict.insert(&heap, key(n), Value::small(n));
+            if n % 3 == 2 {
+                assert_eq!(dict.remove(&key(n - 1)), Some(Value::small(n - 1)));
+            }
+        }
+        dict.check().unwrap();
+        let live: Vec<Value> = (0..KEYS).filter(|n| n % 3 != 1).map(Value::small).collect();
+        assert_eq!(dict.values(), live);
+    }
+}

@@ -24,6 +24,7 @@ use super::super::key::{self, Match};
 use super::super::str::Str;
 use super::super::value::{Kind, Value};
 use crate::alloc::buffer::RawBuffer;
+use crate::gc::collector::work::prefetch;
 use crate::gc::trace::{Trace, Visitor};
 use crate::heap::Heap;
 use crate::heap::errors::AllocError;
@@ -32,6 +33,10 @@ const EMPTY: i64 = -1;
 const DUMMY: i64 = -2;
 const SMALLEST_LOG2: u32 = 3;
 const PERTURB_SHIFT: u32 = 5;
+/// A table with as many entries does not fit into the nearest cache: what moves them fetches ahead.
+const FETCHED_FROM: usize = 4_096;
+const KEYS_AHEAD: usize = 24;
+const PLACES_AHEAD: usize = 12;
 const LIVE_BITS: u32 = 48;
 const LIVE_MASK: u64 = (1 << LIVE_BITS) - 1;
 const ANY_KEYS: u64 = 1 << 63;
@@ -395,20 +400,50 @@ impl Table {
 
     /// Moves every live entry of `old`, in order, into this empty table.
     pub(super) fn take_entries(&mut self, old: &mut Table) {
+        if old.filled < FETCHED_FROM {
+            self.move_entries::<false>(old);
+        } else {
+            self.move_entries::<true>(old);
+        }
+        old.filled = 0;
+        old.packed &= !LIVE_MASK;
+    }
+
+    fn move_entries<const FETCH: bool>(&mut self, old: &Table) {
         for entry in 0..old.filled {
+            if FETCH {
+                self.fetch_ahead(old, entry);
+            }
             if old.key(entry).is_none() {
                 continue;
             }
             let hash = old.hash(entry);
-            // SAFETY: read once: `old` forgets its entries below.
+            // SAFETY: read once: the caller makes `old` forget its entries.
             let (key, value) = unsafe {
                 let place = old.entry(entry);
                 (place.read(), place.add(1).read())
             };
             self.append(hash, key, value);
         }
-        old.filled = 0;
-        old.packed &= !LIVE_MASK;
+    }
+
+    /// Fetches what later entries of `old` will need: keys, which know the hash, and the places that these go to.
+    #[inline]
+    fn fetch_ahead(&self, old: &Table, entry: usize) {
+        let key_at = |entry: usize| (entry < old.filled).then(|| old.key(entry)).flatten();
+        if !old.any_keys()
+            && let Some(key) = key_at(entry + KEYS_AHEAD)
+        {
+            prefetch(key.header());
+        }
+        if key_at(entry + PLACES_AHEAD).is_some() {
+            let place = old.hash(entry + PLACES_AHEAD) & self.mask();
+            // SAFETY: masked; the table is to take entries, so there is a buffer.
+            prefetch(unsafe {
+                let bytes = (place as usize) << width_log2(self.log2());
+                self.start().add(bytes)
+            });
+        }
     }
 
     /// Adds an entry whose key is not in the table, which has room for it.
