@@ -36,7 +36,7 @@ const MAX_SITE_ITERATIONS: f64 = 16_384.0;
 const SITE_SLOWDOWN: u128 = 16;
 
 /// A heap with more objects than this is not written down before something on it moves.
-const LARGE: u64 = 100_000;
+const LARGE: u64 = 5_000;
 
 /// Places of plain code that are named at most.
 const SITES_NAMED: usize = 3;
