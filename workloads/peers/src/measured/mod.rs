@@ -13,6 +13,9 @@ mod work;
 
 use std::process::ExitCode;
 
+#[cfg(target_os = "linux")]
+use rustix::process::{Signal, set_parent_process_death_signal};
+
 use self::outcome::Outcome;
 use self::peer::{Arena, Bacon, Boa, Dumpster, GcModule, Ours, Python, RustCc, RustGc, StdRc};
 
@@ -20,6 +23,9 @@ use self::peer::{Arena, Bacon, Boa, Dumpster, GcModule, Ours, Python, RustCc, Ru
 ///
 /// The exit code is 2 when the arguments are no peer or no work, and otherwise 0.
 pub fn main() -> ExitCode {
+    // A killed comparison leaves no peer behind. Where the kernel refuses, the peer ends by itself.
+    #[cfg(target_os = "linux")]
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [peer, work] = arguments.as_slice() else {
         eprintln!("usage: exuvia-peers PEER WORK (`exuvia peers` runs this)");
