@@ -139,9 +139,9 @@ impl Run {
         let done = self.block(subject, self.test.warm_up_iterations());
         self.first = self.look(subject);
         self.last = self.first.clone();
-        let is_still = !before.is_empty() && subject.settle() == before;
         let is_large = self.first.snapshot.get(&Series::Objects) > Some(&LARGE);
-        if !(is_large && is_still) {
+        let mut is_still = || !before.is_empty() && subject.settle() == before;
+        if !(is_large && is_still()) {
             self.remember(subject);
         }
         let step = self.test.feed(done, &self.first.snapshot);
