@@ -67,6 +67,7 @@ pub use inspect::dominators::Dominators;
 pub use inspect::graph::{Graph, Paths};
 pub use inspect::holders::{Holder, HolderOrigin};
 pub use inspect::mark::{GrownBuffer, HeapMark, TypeDelta};
+pub use inspect::sketch::Sketch;
 pub use inspect::survey::{PathRow, RootRow, SiteRow, Survey, TypeRow};
 pub use inspect::tracemalloc;
 pub use inspect::tree::without_numbers;

@@ -90,27 +90,6 @@ impl Heap {
         rows
     }
 
-    /// References to live objects as their counts have it: the sum of all counts. O(objects), and reads nothing but headers.
-    ///
-    /// Equal at two moments, it says that no count went up for good in between: a detector need not walk over the heap again.
-    ///
-    /// ```
-    /// use exuvia_core::Heap;
-    /// let heap = Heap::new();
-    /// let number = heap.alloc(1_u32);
-    /// let before = heap.counted_references();
-    /// std::mem::forget(number.clone());
-    /// assert_eq!(heap.counted_references(), before + 1);
-    /// ```
-    pub fn counted_references(&self) -> u64 {
-        let mut sum = 0;
-        self.core().each_object(|object| {
-            // SAFETY: enumerated objects are live.
-            sum += u64::from(unsafe { object.as_ref() }.count());
-        });
-        sum
-    }
-
     /// Live objects of all types. O(pages); O(objects) while objects die, during a collection and in debug mode.
     pub fn live_objects(&self) -> usize {
         let core = self.core();

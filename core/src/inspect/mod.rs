@@ -13,6 +13,7 @@
 //! | `audit`, `stages` | every count against what explains it, on several threads |
 //! | `control`, `threads` | how an audit is held up, and by whom it is done |
 //! | `survey` | what a walk found, in counts |
+//! | `sketch` | whether a survey would say anything new |
 //! | `mark`, `holders` | what is new since a moment, and who holds it |
 //! | `graph`, `dominators`, `cycles` | graph algorithms on flat arrays, of use without a heap too |
 //! | `tracemalloc` | where things were allocated |
@@ -38,6 +39,7 @@ pub(crate) mod place;
 mod reach;
 mod references;
 mod referrers;
+pub(crate) mod sketch;
 mod stages;
 pub(crate) mod survey;
 mod table;

@@ -39,6 +39,7 @@ mod report;
 #[cfg(test)]
 mod simulations;
 pub(crate) mod sites;
+mod still;
 mod subject;
 mod verdict;
 

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::finding::LeakClass;
 use super::growth::{Series, Snapshot};
 use super::sites::{self, PlainSite};
+use super::still::Still;
 use crate::alloc;
-use crate::probe::{AuditCount, Held, Probe};
+use crate::probe::{AuditCount, Held, Probe, Sketch};
 
 /// Counters with this prefix are what is alive now; others (totals, collections) may grow as they like.
 const LIVE_PREFIX: &str = "live_";
@@ -22,7 +23,7 @@ pub(crate) trait Subject {
     /// Collects fully and counts.
     fn count(&mut self) -> Counted;
 
-    /// The same, but what was counted last is taken for it when nothing seems to have moved since.
+    /// The same, but what was counted last is taken for it when nothing has moved since.
     fn recount(&mut self) -> Counted {
         self.count()
     }
@@ -32,9 +33,20 @@ pub(crate) trait Subject {
         Some(self.count())
     }
 
-    /// Collects fully; a few numbers that stay equal while nothing is allocated or freed.
-    fn settle(&mut self) -> Vec<u64> {
-        Vec::new()
+    /// Objects alive now, where counting them takes time.
+    fn live_objects(&self) -> u64 {
+        0
+    }
+
+    /// Collects fully, and says what is alive if nothing has moved since the first glance, as far as can be told at little
+    /// cost.
+    fn glance(&mut self) -> Option<Counted> {
+        None
+    }
+
+    /// Whether nothing has moved at all since the first glance.
+    fn has_stood_still(&self) -> bool {
+        false
     }
 
     /// References by holding and held type.
@@ -82,20 +94,6 @@ pub(crate) struct Counted {
     pub(crate) underflows: BTreeSet<String>,
     /// The type of the objects on each path.
     pub(crate) type_of_path: BTreeMap<String, String>,
-    /// Not looked at: nothing seemed to have moved.
-    pub(crate) is_assumed: bool,
-}
-
-impl Counted {
-    /// The counts that can convict by themselves: objects that only went to another holder are no growth.
-    pub(crate) fn convicting(&self) -> BTreeMap<&Series, u64> {
-        let is_place = |series: &Series| matches!(series, Series::Path(_) | Series::Site(_));
-        let counts = self.snapshot.iter();
-        counts
-            .filter(|(series, _)| !is_place(series))
-            .map(|(series, &count)| (series, count))
-            .collect()
-    }
 }
 
 /// Code whose objects a probe counts.
@@ -105,12 +103,13 @@ pub(crate) struct Probed<'a, F> {
     /// Types (and counters) whose growth is meant.
     pub(crate) expected: &'a BTreeSet<String>,
     pub(crate) watch_process: bool,
-    /// What was counted last, with the pulse and the references of that moment.
+    /// What was counted last, with pulse and sketch of that moment.
     last: Option<(Pulse, Counted)>,
+    still: Option<(Still, Counted)>,
 }
 
-/// Numbers that move when anything does, save for an edge that becomes a lost reference.
-type Pulse = (Vec<u64>, Option<u64>);
+/// Numbers that move when anything does.
+type Pulse = (Vec<u64>, Option<Sketch>);
 
 impl<'a, F: FnMut()> Probed<'a, F> {
     pub(crate) fn new(
@@ -125,6 +124,7 @@ impl<'a, F: FnMut()> Probed<'a, F> {
             expected,
             watch_process,
             last: None,
+            still: None,
         }
     }
 }
@@ -140,13 +140,11 @@ impl<F: FnMut()> Subject for Probed<'_, F> {
     }
 
     fn recount(&mut self) -> Counted {
-        let pulse = self.settle();
-        let now = (pulse, self.probe.references());
+        let now = (self.settle(), self.probe.sketch());
         let counted = match &self.last {
-            Some((last, counted)) if *last == now && now.1.is_some() => Counted {
-                is_assumed: true,
-                ..self.with_process(counted.clone())
-            },
+            Some((last, counted)) if *last == now && now.1.is_some() => {
+                self.with_process(counted.clone())
+            }
             _ => self.count_now(),
         };
         self.last = Some((now, counted.clone()));
@@ -163,9 +161,30 @@ impl<F: FnMut()> Subject for Probed<'_, F> {
             .then(|| self.with_process(Counted::default()))
     }
 
-    fn settle(&mut self) -> Vec<u64> {
-        self.probe.quiesce();
-        self.probe.pulse()
+    fn live_objects(&self) -> u64 {
+        let counters = self.probe.counters();
+        let objects = counters.iter().find(|c| c.name == "live_objects");
+        objects.map_or(0, |objects| objects.value)
+    }
+
+    fn glance(&mut self) -> Option<Counted> {
+        let pulse = self.settle();
+        let counted = match &mut self.still {
+            Some((still, counted)) => still
+                .seems_so(&pulse, self.probe)
+                .then(|| counted.clone())?,
+            None => {
+                let still = Still::begin(pulse, self.probe)?;
+                let counted = self.count_alive(still.census());
+                self.still.insert((still, counted)).1.clone()
+            }
+        };
+        Some(self.with_process(counted))
+    }
+
+    fn has_stood_still(&self) -> bool {
+        let still = self.still.as_ref();
+        still.is_some_and(|(still, _)| still.is_so(self.probe))
     }
 
     fn mark(&self) {
@@ -191,15 +210,27 @@ impl<F: FnMut()> Subject for Probed<'_, F> {
     }
 }
 
-impl<F> Probed<'_, F> {
+impl<F: FnMut()> Probed<'_, F> {
+    /// Collects fully; the pulse then.
+    fn settle(&self) -> Vec<u64> {
+        self.probe.quiesce();
+        self.probe.pulse()
+    }
+
     fn count_now(&self) -> Counted {
-        let mut counted = Counted::default();
-        self.count_live(&mut counted);
         let tally = self.probe.tally();
-        self.count_types(&mut counted, tally.census);
+        let mut counted = self.count_alive(tally.census);
         self.count_audit(&mut counted, tally.audit);
         self.count_places(&mut counted, tally.paths, tally.sites);
         self.with_process(counted)
+    }
+
+    /// The counts without an audit and without places.
+    fn count_alive(&self, census: Vec<(String, u64, u64)>) -> Counted {
+        let mut counted = Counted::default();
+        self.count_live(&mut counted);
+        self.count_types(&mut counted, census);
+        counted
     }
 
     fn with_process(&self, mut counted: Counted) -> Counted {

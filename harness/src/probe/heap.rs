@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use exuvia_core::{FindingClass, Heap, HeapMark, HolderOrigin, Pin, Survey};
 
-use super::{AuditCount, AuditFinding, Counter, Held, HeldFrom, Probe, Tally};
+use super::{AuditCount, AuditFinding, Counter, Held, HeldFrom, Probe, Sketch, Tally};
 
 /// Collections in a row at most, while finalizers keep making more garbage.
 const COLLECTIONS: usize = 8;
@@ -101,8 +101,19 @@ impl Probe for HeapProbe {
             .collect()
     }
 
-    fn references(&self) -> Option<u64> {
-        Some(self.heaps.iter().map(Heap::counted_references).sum())
+    fn sketch(&self) -> Option<Sketch> {
+        let mut sketches: Vec<_> = self.heaps.iter().map(Heap::sketch).collect();
+        let accounts = sketches
+            .iter()
+            .flat_map(|s| [s.imbalance, s.pins])
+            .collect();
+        let census = sketches
+            .iter_mut()
+            .flat_map(|s| std::mem::take(&mut s.types));
+        Some(Sketch {
+            census: added_up(census),
+            accounts,
+        })
     }
 
     fn audit(&self) -> Vec<AuditFinding> {
@@ -199,6 +210,17 @@ fn class_of(class: FindingClass) -> &'static str {
         FindingClass::CountDeficit => "count underflow",
         FindingClass::UncollectedCycle => "uncollected cycle",
     }
+}
+
+/// Rows of several heaps, one for each name.
+fn added_up(rows: impl Iterator<Item = (String, u64, u64)>) -> Vec<(String, u64, u64)> {
+    let mut types: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for (name, objects, bytes) in rows {
+        let sum = types.entry(name).or_default();
+        *sum = (sum.0 + objects, sum.1 + bytes);
+    }
+    let row = |(name, (objects, bytes))| (name, objects, bytes);
+    types.into_iter().map(row).collect()
 }
 
 /// Surveys of several heaps, added up by name.

@@ -118,6 +118,15 @@ pub struct AuditCount {
     pub count: u64,
 }
 
+/// Whether anything moved between two quiet moments: equal, nothing did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sketch {
+    /// Live objects by type: name, objects, bytes.
+    pub census: Vec<(String, u64, u64)>,
+    /// Numbers that move with any count, reference, root or handle that stays.
+    pub accounts: Vec<u64>,
+}
+
 /// Everything that the leak detector counts at one quiet moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -149,10 +158,10 @@ pub trait Probe {
         Vec::new()
     }
 
-    /// The sum of all stored reference counts, where that costs much less than a tally.
+    /// The census, and numbers that move when an audit would find anything else, where that costs much less than a tally.
     ///
-    /// Where it and the pulse are equal the detector takes the tally before for this one; it looks once more before its verdict.
-    fn references(&self) -> Option<u64> {
+    /// Where sketch and pulse are equal at two moments the detector takes the tally of the one for that of the other.
+    fn sketch(&self) -> Option<Sketch> {
         None
     }
 

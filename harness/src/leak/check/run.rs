@@ -35,9 +35,6 @@ const MAX_SITE_ITERATIONS: f64 = 16_384.0;
 /// How much slower an iteration is at worst while its allocations are traced.
 const SITE_SLOWDOWN: u128 = 16;
 
-/// A heap with more objects than this is not written down before something on it moves.
-const LARGE: u64 = 5_000;
-
 /// Places of plain code that are named at most.
 const SITES_NAMED: usize = 3;
 
@@ -56,14 +53,37 @@ pub(super) fn calibrate(subject: &mut dyn Subject) -> Duration {
     times[times.len() / 2]
 }
 
+/// About what counting an object takes, with all that it holds, in nanoseconds.
+const COUNTING_NS: u128 = 100;
+
+/// A heap is looked at in glances where counting it twice would take more than the time of all iterations over this.
+const COUNTING_SHARE: u128 = 25;
+
+/// How a heap is looked at after a block.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Whether anything moved.
+    Glance,
+    /// Everything, where anything moved.
+    Count,
+}
+
+impl Look {
+    /// What there is; nothing when a glance gives up.
+    fn at(self, subject: &mut dyn Subject) -> Option<Counted> {
+        match self {
+            Look::Glance => subject.glance(),
+            Look::Count => Some(subject.recount()),
+        }
+    }
+}
+
 /// A check in progress.
 pub(super) struct Run {
     plan: Plan,
     test: GrowthTest,
     deadline: Instant,
     pace: Duration,
-    /// Whether to count after each block, even where nothing seems to have moved.
-    is_wary: bool,
     first: Counted,
     last: Counted,
     /// From the moment that is compared with.
@@ -77,37 +97,39 @@ impl Run {
             test: GrowthTest::new(plan),
             deadline,
             pace,
-            is_wary: false,
             first: Counted::default(),
             last: Counted::default(),
             first_edges: None,
         }
     }
 
-    /// Runs the test, and once more with a count after each block if something moved that did not show at once.
+    /// Runs the test with glances at a heap that costs much to count, and else, or once anything moved, with counts.
     pub(super) fn judge(&mut self, subject: &mut dyn Subject) -> Growth {
-        let growth = self.judge_blocks(subject);
-        if !self.last.is_assumed {
+        if self.is_slow_to_count(subject)
+            && let Some(growth) = self.judge_blocks(subject, Look::Glance)
+            && subject.has_stood_still()
+        {
             return growth;
         }
-        let assumed = std::mem::replace(&mut self.last, subject.count());
-        if self.last.convicting() == assumed.convicting() {
-            return growth;
-        }
-        *self = Run {
-            is_wary: true,
-            ..Run::new(self.plan, self.pace, self.deadline)
-        };
-        self.judge_blocks(subject)
+        *self = Run::new(self.plan, self.pace, self.deadline);
+        let growth = self.judge_blocks(subject, Look::Count);
+        growth.expect("only a glance gives up")
     }
 
-    /// Warms up, listens to the noise, and runs blocks until the test has its verdict or the time is over.
-    fn judge_blocks(&mut self, subject: &mut dyn Subject) -> Growth {
-        let mut step = self.warm_up(subject);
+    /// Whether counting before and after would take more than a small part of the time of all iterations.
+    fn is_slow_to_count(&self, subject: &dyn Subject) -> bool {
+        let counting = 2 * COUNTING_NS * u128::from(subject.live_objects());
+        let running = self.pace.as_nanos() * u128::from(self.plan.wanted);
+        counting * COUNTING_SHARE > running
+    }
+
+    /// Warms up, listens to the noise, and runs blocks until the test has its verdict, the time is over or a glance gives up.
+    fn judge_blocks(&mut self, subject: &mut dyn Subject, look: Look) -> Option<Growth> {
+        let mut step = self.warm_up(subject, look)?;
         let (mut previous, mut took) = (0, Duration::ZERO);
         loop {
             let length = match step {
-                Step::Done(growth) => return growth,
+                Step::Done(growth) => return Some(growth),
                 Step::Continue {
                     next_block_iterations,
                 } => next_block_iterations,
@@ -120,29 +142,24 @@ impl Run {
             };
             // A cut block is worth feeding only when it still says more than the one before.
             if done < length && done <= previous {
-                return self.test.finish();
+                return Some(self.test.finish());
             }
-            self.last = self.look(subject);
-            if !self.last.is_assumed {
-                self.remember(subject);
-            }
+            self.last = look.at(subject)?;
             step = self.test.feed(done, &self.last.snapshot);
             if done < length {
-                return self.test.finish();
+                return Some(self.test.finish());
             }
             (previous, took) = (done, start.elapsed());
         }
     }
 
-    fn warm_up(&mut self, subject: &mut dyn Subject) -> Step {
-        let before = subject.settle();
+    fn warm_up(&mut self, subject: &mut dyn Subject, look: Look) -> Option<Step> {
         let done = self.block(subject, self.test.warm_up_iterations());
-        self.first = self.look(subject);
+        self.first = look.at(subject)?;
         self.last = self.first.clone();
-        let is_large = self.first.snapshot.get(&Series::Objects) > Some(&LARGE);
-        let mut is_still = || !before.is_empty() && subject.settle() == before;
-        if !(is_large && is_still()) {
-            self.remember(subject);
+        if look == Look::Count {
+            self.first_edges = Some(subject.edges());
+            subject.mark();
         }
         let step = self.test.feed(done, &self.first.snapshot);
         for _ in 0..IDLE_COLLECTIONS {
@@ -151,23 +168,7 @@ impl Run {
                 self.test.idle(&counted.snapshot);
             }
         }
-        step
-    }
-
-    fn look(&self, subject: &mut dyn Subject) -> Counted {
-        if self.is_wary {
-            subject.count()
-        } else {
-            subject.recount()
-        }
-    }
-
-    /// Remembers who holds what, at the first moment that asks for it.
-    fn remember(&mut self, subject: &dyn Subject) {
-        if self.first_edges.is_none() {
-            self.first_edges = Some(subject.edges());
-            subject.mark();
-        }
+        Some(step)
     }
 
     /// Runs iterations until the block is full or the time is over; returns how many ran.
