@@ -13,10 +13,12 @@
 
 use std::ptr::NonNull;
 
+use super::table::is_shown;
 use super::types::Types;
-use crate::alloc::page::describe;
-use crate::gc::collector::visitors::each_edge;
+use crate::alloc::page::{Page, describe};
+use crate::gc::collector::visitors::each_edge_of;
 use crate::gc::header::Header;
+use crate::gc::type_info::TypeInfo;
 use crate::heap::Heap;
 
 /// What an audit and a census would say of a heap, without naming anything: equal at two moments, nothing moved in between.
@@ -54,57 +56,123 @@ impl Heap {
     /// Meant for quiet points, as [`Heap::audit`]. O(objects + edges) time, and reads objects in address order and no other way.
     pub fn sketch(&self) -> Sketch {
         let core = self.core();
-        let mut types = Types::default();
-        let mut counts: Vec<(u64, u64)> = Vec::new();
-        let mut imbalance = 0_u64;
-        core.each_object(|object| {
-            // SAFETY: enumerated objects are live.
-            let (number, bytes) =
-                unsafe { (types.of(object.as_ptr()), describe(object.as_ptr()).1) };
-            if counts.len() < types.len() {
-                counts.resize(types.len(), (0, 0));
-            }
-            let row = &mut counts[number as usize];
-            *row = (row.0 + 1, row.1 + bytes as u64);
-            // SAFETY: as above.
-            let header = unsafe { object.as_ref() };
-            if !header.is_immortal() {
-                let weighed = weight(object).wrapping_mul(u64::from(header.count()));
-                imbalance = imbalance.wrapping_add(weighed);
-            }
-            if types.holds(number) {
-                // SAFETY: as above.
-                unsafe {
-                    each_edge(object.as_ptr(), |target| {
-                        imbalance = imbalance.wrapping_sub(weight(target));
-                    });
-                }
-            }
-        });
-        let mut pins = 0_u64;
-        core.roots.borrow().headers().for_each(|header| {
-            pins = pins.wrapping_add(weight(header));
-        });
+        let mut sum = Sum::default();
+        core.each_page(|page| sum.add_page(page));
+        for &header in core.registry.borrow().iter().flatten() {
+            sum.add_all(shown([header].into_iter()));
+        }
+        let pins = sum_of_weights(core.roots.borrow().headers());
         let garbage = core.garbage.borrow();
         let saved = garbage
             .iter()
-            .map(|object| weight(NonNull::from(object.header_ref())));
-        imbalance = saved.fold(imbalance, u64::wrapping_sub).wrapping_sub(pins);
+            .map(|object| NonNull::from(object.header_ref()));
+        let explained = pins.wrapping_add(sum_of_weights(saved));
         Sketch {
-            types: named(&types, &counts),
-            imbalance,
+            types: named(&sum.types, &sum.counts),
+            imbalance: sum.imbalance.wrapping_sub(explained),
             pins,
         }
     }
 }
 
-/// A hash of an object's address: the finalizer of SplitMix64 (Steele, Lea and Flood, 2014) without its first step.
+/// What is added up object by object.
+#[derive(Default)]
+struct Sum {
+    types: Types,
+    /// Objects and bytes of their blocks by type.
+    counts: Vec<(u64, u64)>,
+    imbalance: u64,
+}
+
+impl Sum {
+    fn add_page(&mut self, page: &Page) {
+        let objects = shown(page.headers());
+        // SAFETY: the type of a page in use is a static.
+        match unsafe { page.info.get().as_ref() } {
+            Some(info) if !Types::are_instances(info) => self.add_alike(info, page, objects),
+            _ => self.add_all(objects),
+        }
+    }
+
+    /// Objects of one type that is no class, as only a page has them: what is the same for all is looked up once.
+    fn add_alike(
+        &mut self,
+        info: &'static TypeInfo,
+        page: &Page,
+        objects: impl Iterator<Item = NonNull<Header>>,
+    ) {
+        let (mut count, mut imbalance, mut last) = (0, 0_u64, None);
+        let bytes = page.block_bytes.get();
+        for object in objects {
+            count += 1;
+            last = Some(object);
+            imbalance = imbalance.wrapping_add(weighed_count(object));
+            if info.holds {
+                let found = |target| imbalance = imbalance.wrapping_sub(weight(target));
+                // SAFETY: shown objects are live; type and bytes are their page's.
+                unsafe { each_edge_of(object.as_ptr(), info, bytes as usize, found) };
+            }
+        }
+        self.imbalance = self.imbalance.wrapping_add(imbalance);
+        if let Some(object) = last {
+            self.count(object, count, count * u64::from(bytes));
+        }
+    }
+
+    fn add_all(&mut self, objects: impl Iterator<Item = NonNull<Header>>) {
+        for object in objects {
+            // SAFETY: shown objects are live.
+            let (info, bytes) = unsafe { describe(object.as_ptr()) };
+            self.count(object, 1, bytes as u64);
+            let mut imbalance = self.imbalance.wrapping_add(weighed_count(object));
+            let found = |target| imbalance = imbalance.wrapping_sub(weight(target));
+            // SAFETY: as above.
+            unsafe { each_edge_of(object.as_ptr(), info, bytes, found) };
+            self.imbalance = imbalance;
+        }
+    }
+
+    /// Counts objects of the type that this one has.
+    fn count(&mut self, object: NonNull<Header>, objects: u64, bytes: u64) {
+        // SAFETY: the callers' object is live.
+        let number = unsafe { self.types.of(object.as_ptr()) } as usize;
+        if self.counts.len() <= number {
+            self.counts.resize(number + 1, (0, 0));
+        }
+        let row = &mut self.counts[number];
+        *row = (row.0 + objects, row.1 + bytes);
+    }
+}
+
+fn shown(headers: impl Iterator<Item = *mut Header>) -> impl Iterator<Item = NonNull<Header>> {
+    headers
+        .filter_map(NonNull::new)
+        .filter(|header| is_shown(header.as_ptr()))
+}
+
+fn weighed_count(object: NonNull<Header>) -> u64 {
+    // SAFETY: the callers' objects are live.
+    let header = unsafe { object.as_ref() };
+    if header.is_immortal() {
+        return 0;
+    }
+    weight(object).wrapping_mul(u64::from(header.count()))
+}
+
+fn sum_of_weights(objects: impl Iterator<Item = NonNull<Header>>) -> u64 {
+    objects.map(weight).fold(0, u64::wrapping_add)
+}
+
+/// A hash of an object's address: both halves of a product, as in wyhash.
 #[inline]
 fn weight(object: NonNull<Header>) -> u64 {
-    let mut bits = object.addr().get() as u64;
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    bits ^ (bits >> 31)
+    let address = object.addr().get() as u64;
+    let (a, b) = (
+        address ^ 0x9E37_79B9_7F4A_7C15,
+        address.rotate_left(32) ^ 0xD6E8_FEB8_6659_FD93,
+    );
+    let product = u128::from(a) * u128::from(b);
+    (product as u64) ^ (product >> 64) as u64
 }
 
 /// One row for each name: several Rust types may be called alike.

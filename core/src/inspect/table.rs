@@ -441,7 +441,8 @@ impl BitmapReader<'_> {
     }
 }
 
-fn is_shown(header: *const Header) -> bool {
+/// Whether a header belongs to an object that inspections show: not free, and not about to be freed.
+pub(super) fn is_shown(header: *const Header) -> bool {
     // SAFETY: headers of carved blocks and of the registry are initialised.
     let header = unsafe { &*header };
     !header.is_vacant() && !header.is_marked(Mark::Trash)

@@ -59,7 +59,12 @@ impl Types {
         *self
             .instance_tables
             .entry(std::ptr::from_ref(info).addr())
-            .or_insert_with(|| info.type_id() == TypeId::of::<Instance>())
+            .or_insert_with(|| Types::are_instances(info))
+    }
+
+    /// Whether objects of this Rust type are instances of classes.
+    pub(super) fn are_instances(info: &TypeInfo) -> bool {
+        info.type_id() == TypeId::of::<Instance>()
     }
 
     fn look_up(&mut self, key: (usize, usize), info: &TypeInfo, header: *const Header) -> u32 {

@@ -275,7 +275,7 @@ fn churn(live: usize) -> (Heap, impl FnMut(&Heap)) {
     })
 }
 
-/// L5: a check beside its iterations without one, in turns, and the memory of both, each in a process of its own.
+/// L5: a check beside its iterations without one, in turns; and the run as a whole, each in a process of its own.
 fn cost() {
     const TURNS: usize = 25;
     const PLANNED: u64 = 32_768;
@@ -300,20 +300,48 @@ fn cost() {
             ratios.push(checked.as_secs_f64() / bare.as_secs_f64());
         }
         ratios.sort_by(f64::total_cmp);
-        let [bare, checked] = ["bare", "checked"].map(|how| median_peak(how, live));
         let text = format!(
-            "time {:.2} (from {:.2} to {:.2}), memory {:.3} (peaks of {:.1} and {:.1} MB)",
+            "time {:.2} (from {:.2} to {:.2})",
             ratios[TURNS / 2],
             ratios[0],
             ratios[TURNS - 1],
-            checked / bare,
-            checked / 1e6,
-            bare / 1e6,
         );
         let what =
             format!("a check over its bare iterations, 100 objects each beside {live} live ones");
         row("L5", &what, &text, TURNS);
+        cost_of_run(live);
     }
+}
+
+/// L5 of a program as a whole: it builds what lives, runs its iterations, bare or checked, and takes everything down.
+fn cost_of_run(live: usize) {
+    const TURNS: usize = 15;
+    let turns: Vec<_> = (0..TURNS)
+        .map(|_| ["bare", "checked"].map(|how| in_own_process(how, live)))
+        .collect();
+    let middle = |value: &dyn Fn(&[Used; 2]) -> f64| {
+        let mut values: Vec<f64> = turns.iter().map(value).collect();
+        values.sort_by(f64::total_cmp);
+        (values[TURNS / 2], values[0], values[TURNS - 1])
+    };
+    let (time, low, high) = middle(&|[bare, checked]| checked.seconds / bare.seconds);
+    let peak = |which: usize| middle(&|used| used[which].peak_bytes).0;
+    let text = format!(
+        "time {time:.2} (from {low:.2} to {high:.2}), memory {:.3} (peaks of {:.1} and {:.1} MB)",
+        peak(1) / peak(0),
+        peak(1) / 1e6,
+        peak(0) / 1e6,
+    );
+    let what = format!("the whole run with a check over that without, beside {live} live ones");
+    row("L5", &what, &text, TURNS);
+}
+
+/// What one program of L5 used.
+struct Used {
+    /// Of resident memory. The median over some processes says more: how much of a program's file is resident differs.
+    peak_bytes: f64,
+    /// Of processor time.
+    seconds: f64,
 }
 
 /// Processor time of this thread: other programs on the machine do not count.
@@ -322,50 +350,49 @@ fn computed() -> Duration {
     Duration::try_from(time).expect("time does not run backwards")
 }
 
-/// The median over some processes: how much of a program's file is resident differs by some pages.
-fn median_peak(how: &str, live: usize) -> f64 {
-    let mut peaks = [0.0; 5].map(|_: f64| peak_in_own_process(how, live));
-    peaks.sort_by(f64::total_cmp);
-    peaks[peaks.len() / 2]
-}
-
-/// Peak of resident memory of one program of L5, in bytes.
-fn peak_in_own_process(how: &str, live: usize) -> f64 {
+fn in_own_process(how: &str, live: usize) -> Used {
     let this = std::env::current_exe().expect("this test is a file");
     let output = std::process::Command::new(this)
         .args([
             "--ignored",
             "--exact",
-            "evaluation::peak_of_one",
+            "evaluation::use_of_one",
             "--nocapture",
         ])
-        .env("EXUVIA_PEAK_OF", how)
-        .env("EXUVIA_PEAK_LIVE", live.to_string())
+        .env("EXUVIA_USE_OF", how)
+        .env("EXUVIA_USE_LIVE", live.to_string())
         .output()
         .expect("the process starts");
     let text = String::from_utf8_lossy(&output.stdout);
-    let kib = text
-        .lines()
-        .find_map(|line| line.strip_prefix("peak KiB: "));
-    let kib: f64 = kib.and_then(|kib| kib.parse().ok()).expect("a peak");
-    kib * 1024.0
+    let line = text.lines().find_map(|line| line.strip_prefix("used: "));
+    let numbers = line.unwrap_or_else(|| panic!("no figures in {text}"));
+    let mut numbers = numbers.split(' ').filter_map(|n| n.parse::<f64>().ok());
+    let mut next = || numbers.next().expect("two figures");
+    Used {
+        peak_bytes: next() * 1024.0,
+        seconds: next() * 1e-9,
+    }
 }
 
 #[test]
 #[ignore = "a process of the evaluation"]
-fn peak_of_one() {
-    let Ok(how) = std::env::var("EXUVIA_PEAK_OF") else {
+fn use_of_one() {
+    let Ok(how) = std::env::var("EXUVIA_USE_OF") else {
         return;
     };
-    let (heap, mut work) = churn(number("EXUVIA_PEAK_LIVE", 0) as usize);
+    let start = computed();
+    let (heap, mut work) = churn(number("EXUVIA_USE_LIVE", 0) as usize);
     if how == "checked" {
         check(32_768, &heap, work).assert_clean();
     } else {
         (0..32_768).for_each(|_| work(&heap));
         heap.collect_all();
+        drop(work);
     }
+    drop(heap);
+    let nanoseconds = (computed() - start).as_nanos();
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
     let kib = line.and_then(|line| line.split_whitespace().nth(1));
-    println!("\npeak KiB: {}", kib.expect("a peak"));
+    println!("\nused: {} {nanoseconds}", kib.expect("a peak"));
 }

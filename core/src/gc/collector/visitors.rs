@@ -8,6 +8,7 @@ use super::super::header::{
     COPY_MAX, COPY_ONE, GENERATION_MASK, Header, IMMORTAL, MARK_MASK, Mark as State, UNTRACKED,
 };
 use super::super::trace::{Edge, Trace, Visitor};
+use super::super::type_info::TypeInfo;
 use super::super::weak;
 use super::bulk::{Release, release_page};
 #[cfg(feature = "parallel")]
@@ -334,6 +335,26 @@ impl Visitor for Each<'_> {
 pub(crate) unsafe fn each_edge(header: *const Header, mut visit: impl FnMut(NonNull<Header>)) {
     // SAFETY: duty 1.
     unsafe { each_place(header, false, |target, _| visit(target)) };
+}
+
+/// The same for who knows the object's type and the bytes of its block.
+///
+/// # Safety
+/// 1. `header` belongs to a live object.
+/// 2. `info` and `bytes` are what `describe` says of it.
+pub(crate) unsafe fn each_edge_of(
+    header: *const Header,
+    info: &TypeInfo,
+    bytes: usize,
+    mut visit: impl FnMut(NonNull<Header>),
+) {
+    let mut each = Each {
+        visit: &mut |target, _| visit(target),
+        place: Place::default(),
+        keys: false,
+    };
+    // SAFETY: the duties.
+    unsafe { (info.trace.each)(header, bytes, &mut each) };
 }
 
 /// Hands each edge of an object to a function, with the place where it stands;
