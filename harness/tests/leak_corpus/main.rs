@@ -12,7 +12,8 @@ mod rivals;
 
 use std::time::{Duration, Instant};
 
-use exuvia_core::Heap;
+use exuvia_core::object::{List, Value};
+use exuvia_core::{Heap, Root};
 use exuvia_harness::leak::{LeakCheck, LeakReport, Verdict};
 use exuvia_harness::probe::HeapProbe;
 
@@ -143,6 +144,39 @@ fn no_innocent_is_called_a_leak() {
     );
     assert!(alarms.is_empty(), "{}", alarms.join("\n"));
     assert!(runs >= 20);
+}
+
+/// So many live objects that a check of short iterations does not count them before something moves.
+fn rows(heap: &Heap) -> Root<List> {
+    let rows = heap.root("rows", List::new(heap));
+    (0..20_000).for_each(|_| rows.push(heap, Value::from(List::new(heap))));
+    rows
+}
+
+#[test]
+fn leaks_are_found_and_innocents_left_alone_beside_a_large_heap() {
+    let mut faults = Vec::new();
+    for (leak, rate) in all().zip(
+        [Rate::Every(1), Rate::Every(300), Rate::Random(100)]
+            .iter()
+            .cycle(),
+    ) {
+        let heap = Heap::new();
+        let _rows = rows(&heap);
+        let report = check(8_192, &heap, leak.program(&heap, *rate, 1));
+        let fault = fault(leak, *rate, &report);
+        faults.extend(fault.map(|fault| format!("{} {rate:?}: {fault}", leak.name)));
+    }
+    for index in 0..innocents::innocents(&Heap::new(), 1).len() {
+        let heap = Heap::new();
+        let _rows = rows(&heap);
+        let (name, mut body) = innocents::innocents(&heap, 1).swap_remove(index);
+        let report = check(8_192, &heap, &mut body);
+        if matches!(report.verdict(), Verdict::Leak { .. }) {
+            faults.push(format!("{name}: {report}"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 #[test]
