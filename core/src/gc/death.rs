@@ -12,6 +12,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
+use super::collector::work::prefetch;
 use super::handle::GcBox;
 use super::header::{CLEAN, COUNT_MASK, FINALIZED, HAS_WEAK, Header, IMMORTAL, LISTED, PREFIXED};
 use super::trace::Trace;
@@ -23,6 +24,10 @@ use crate::alloc::prefix::{IN_PAGE, Prefix};
 use crate::alloc::source::{FREED, abort};
 use crate::heap::core::HeapCore;
 use crate::heap::errors::HeapError;
+
+/// How far ahead of a dying object memory is fetched. What is made together often dies together and in the same order, and
+/// it is the first look at the next object that a cascade waits for. 64 nodes; half of it serves as well, 8 do not.
+const AHEAD_BYTES: usize = 2048;
 
 /// Deaths nested in one another before the rest is queued.
 pub(crate) const NESTING: u32 = 40;
@@ -142,6 +147,7 @@ unsafe fn die<T: Trace>(header: *mut Header) {
                 return;
             }
             let value = GcBox::<T>::value_ptr(header);
+            fetch_ahead(header);
             if T::QUIET_DROP {
                 value.drop_in_place();
             } else {
@@ -157,6 +163,14 @@ unsafe fn die<T: Trace>(header: *mut Header) {
             HeapCore::destroy_if_abandoned(core);
         }
     }
+}
+
+/// Fetches what is likely to die soon; any address will do.
+#[inline]
+fn fetch_ahead(header: *mut Header) {
+    NonNull::new(header.wrapping_byte_add(AHEAD_BYTES))
+        .into_iter()
+        .for_each(prefetch);
 }
 
 /// Death of a block with a tail that nothing special is known of.
