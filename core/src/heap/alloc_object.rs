@@ -1,6 +1,7 @@
 //! Making objects.
 
 use std::alloc::Layout;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 use super::Heap;
@@ -27,17 +28,18 @@ impl Heap {
     #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub fn alloc<T: Trace>(&self, value: T) -> Gc<T> {
         let core = self.core();
+        // Stays in registers: were a panic to drop it, it would have to lie in memory.
+        let value = ManuallyDrop::new(value);
         if T::HOLDS {
             core.count_allocation();
         }
+        let value = ManuallyDrop::into_inner(value);
         let info = TypeInfo::of::<T>();
-        let layout = const { Layout::new::<GcBox<T>>() };
-        let room = match core.take_cached(info, layout) {
-            Some(header) => Room { header, flags: 0 },
-            None => core.take_or_panic(info, layout, T::HOLDS),
-        };
-        // SAFETY: the block is ours and fits.
-        unsafe { core.settle(room, value) }
+        match core.take_cached(info, const { Layout::new::<GcBox<T>>() }) {
+            // SAFETY: the block is ours and fits.
+            Some(header) => unsafe { core.settle(Room { header, flags: 0 }, value) },
+            None => core.alloc_slow(info, value),
+        }
     }
 
     /// Fallible [`Heap::alloc`].
@@ -275,13 +277,16 @@ impl HeapCore {
         }
     }
 
+    /// An allocation that is counted and finds no room in the cache. `info` is the type's table under the address that the
+    /// cache was asked for: another crate or unit of compilation may have a table of its own.
     #[cold]
     #[inline(never)]
     #[cfg_attr(feature = "tracemalloc", track_caller)]
-    fn take_or_panic(&self, info: &'static TypeInfo, layout: Layout, holds: bool) -> Room {
-        match self.take_object_slow(info, layout) {
-            Ok(room) => room,
-            Err(error) => no_room(&self.uncount(holds, error)),
+    fn alloc_slow<T: Trace>(&self, info: &'static TypeInfo, value: T) -> Gc<T> {
+        match self.take_counted_slow(info, Layout::new::<GcBox<T>>()) {
+            // SAFETY: the block is ours and fits.
+            Ok(room) => unsafe { self.settle(room, value) },
+            Err(error) => no_room(&error),
         }
     }
 
@@ -377,6 +382,7 @@ impl HeapCore {
 }
 
 #[cold]
+#[cfg_attr(feature = "tracemalloc", track_caller)]
 fn no_room(error: &AllocError) -> ! {
     panic!("{error}");
 }

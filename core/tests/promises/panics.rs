@@ -1,6 +1,7 @@
 //! A panic in every hook is recorded and stops nothing.
 
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use exuvia_core::{Finalize, Gc, Heap, HeapError, Trace, Visitor};
@@ -24,7 +25,7 @@ fn hooks_that_panicked(heap: &Heap) -> Vec<&'static str> {
 fn quietly(run: impl FnOnce()) {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+    let outcome = catch_unwind(AssertUnwindSafe(run));
     std::panic::set_hook(hook);
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic);
@@ -237,4 +238,33 @@ fn a_panicking_trace_abandons_the_collection_and_keeps_everything() {
             assert_eq!(heap.live_objects(), 0);
         }
     });
+}
+
+#[test]
+fn a_value_that_finds_no_room_is_dropped_with_what_it_holds() {
+    #[derive(Trace)]
+    struct Pair {
+        held: Gc<u64>,
+        #[trace(leaf)]
+        _dropped: Rc<()>,
+    }
+    let heap = Heap::builder().limit_bytes(1 << 20).build();
+    let (held, witness) = (heap.alloc(7_u64), Rc::new(()));
+    let mut kept = Vec::new();
+    let fill = AssertUnwindSafe(|| {
+        loop {
+            let pair = Pair {
+                held: held.clone(),
+                _dropped: witness.clone(),
+            };
+            kept.push(heap.alloc(pair));
+        }
+    });
+    catch_unwind(fill).expect_err("a megabyte has an end");
+    assert!(kept.len() > 1_000);
+    assert_eq!(Rc::strong_count(&witness), kept.len() + 1);
+    assert_eq!(Gc::ref_count(&held), kept.len() + 1);
+    drop(kept);
+    assert_eq!((*held, heap.live_objects()), (7, 1));
+    heap.verify().unwrap();
 }
