@@ -232,15 +232,14 @@ impl HeapCore {
         })
     }
 
-    /// The page's weak-reference lists by block index, made on first use.
-    pub(crate) fn weak_lists_of(&self, page: &Page) -> *mut *const Header {
-        if page.weak_lists.get().is_null() {
-            let capacity = page.capacity.get() as usize;
-            let lists = vec![ptr::null::<Header>(); capacity].into_boxed_slice();
-            page.weak_lists.set(Box::into_raw(lists).cast());
-            self.charge_side_table(capacity * size_of::<usize>());
-        }
-        page.weak_lists.get()
+    /// Makes room for the heads of the weak-reference lists of a page's objects.
+    #[cold]
+    #[inline(never)]
+    fn make_weak_lists(&self, page: &Page) {
+        let capacity = page.capacity.get() as usize;
+        let lists = vec![ptr::null::<Header>(); capacity].into_boxed_slice();
+        page.weak_lists.set(Box::into_raw(lists).cast());
+        self.charge_side_table(capacity * size_of::<usize>());
     }
 
     /// The current page of a pool, with at least one free block.
@@ -397,14 +396,29 @@ fn pop(page: &Page) -> Option<NonNull<Header>> {
 ///
 /// # Safety
 /// 1. `header` is a live object of `core`.
+#[inline]
 pub(crate) unsafe fn weak_list(core: &HeapCore, header: *const Header) -> *mut *const Header {
     // SAFETY: duty 1.
+    unsafe {
+        if !(*header).has(PREFIXED) && (*page_of(header)).weak_lists.get().is_null() {
+            core.make_weak_lists(&*page_of(header));
+        }
+        weak_list_made(header)
+    }
+}
+
+/// The same for an object that has, or had, weak references: the place is there.
+///
+/// # Safety
+/// 1. `header` is a live object, and [`weak_list`] made the place.
+#[inline]
+pub(crate) unsafe fn weak_list_made(header: *const Header) -> *mut *const Header {
+    // SAFETY: duty 1: the page has a place for each of its blocks.
     unsafe {
         if (*header).has(PREFIXED) {
             return (*Prefix::of(header)).weak_list.as_ptr();
         }
         let page = &*page_of(header);
-        let lists = core.weak_lists_of(page);
-        lists.add(page.index_of(header.addr()))
+        page.weak_lists.get().add(page.index_of(header.addr()))
     }
 }

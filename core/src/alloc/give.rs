@@ -189,7 +189,7 @@ impl HeapCore {
         let lists = page.weak_lists.replace(ptr::null_mut());
         if !lists.is_null() {
             let capacity = page.capacity.get() as usize;
-            // SAFETY: made by `weak_lists_of` with this length.
+            // SAFETY: made by `make_weak_lists` with this length.
             drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(lists, capacity)) });
             self.discharge_side_table(capacity * size_of::<usize>());
         }

@@ -192,8 +192,11 @@ impl Page {
     }
 
     /// The index of the block that holds `address`.
+    #[inline]
     pub(crate) fn index_of(&self, address: usize) -> usize {
-        (address - self.start.get().addr()) / self.block_bytes.get() as usize
+        // A page is small: dividing 32 bits takes half of the time.
+        let offset = (address - self.start.get().addr()) as u32;
+        (offset / self.block_bytes.get()) as usize
     }
 }
 

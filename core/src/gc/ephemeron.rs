@@ -101,7 +101,12 @@ impl<K: Trace, T: Trace> Ephemeron<K, T> {
     /// The value, while the key is alive.
     pub fn value(&self) -> Option<Gc<T>> {
         self.pair.live_target()?;
-        self.pair.hook()?.object.downcast_ref::<T>().cloned()
+        self.pair
+            .whole()
+            .hook()?
+            .object
+            .downcast_ref::<T>()
+            .cloned()
     }
 
     /// Whether the key is gone, or the pair was cleared.

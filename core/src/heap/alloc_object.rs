@@ -177,7 +177,7 @@ impl Drop for Unborn<'_> {
         // made by `new_cyclic` know it.
         unsafe {
             let mut cleared = Cleared::default();
-            weak::clear(self.core, self.header.as_ptr(), &mut cleared, |_| false);
+            weak::clear(self.header.as_ptr(), &mut cleared, |_| false);
             crate::gc::death::free(self.core, self.header.as_ptr(), self.info.holds);
         }
     }
@@ -219,15 +219,6 @@ impl HeapCore {
         }
     }
 
-    /// Puts a value on the heap without ever collecting, but counting it.
-    #[cfg_attr(feature = "tracemalloc", track_caller)]
-    pub(crate) fn alloc_quietly<T: Trace>(&self, value: T) -> Result<Gc<T>, AllocError> {
-        if T::HOLDS {
-            self.young_count.set(self.young_count.get() + 1);
-        }
-        self.alloc_uncounted(value)
-    }
-
     /// Puts an object on the heap whose table and block are its type's own
     /// affair. A collection that is due runs first. `fill` gets the header and
     /// the bytes of the block from there on; until it is done the block is
@@ -266,6 +257,32 @@ impl HeapCore {
             }
         }
         Ok(header)
+    }
+
+    /// The same without ever collecting, for a `fill` that runs no user code.
+    ///
+    /// # Safety
+    /// 1. As of [`alloc_block`](Self::alloc_block), and `fill` does not panic.
+    #[inline]
+    #[cfg_attr(feature = "tracemalloc", track_caller)]
+    pub(crate) unsafe fn alloc_block_quietly(
+        &self,
+        info: &'static TypeInfo,
+        layout: Layout,
+        fill: impl FnOnce(*mut Header),
+    ) -> Result<NonNull<Header>, AllocError> {
+        if info.holds {
+            self.young_count.set(self.young_count.get() + 1);
+        }
+        match self.take_object(info, layout) {
+            Ok(Room { header, flags }) => {
+                fill(header.as_ptr());
+                // SAFETY: the block is ours, and by the duty whole.
+                unsafe { self.bear(header.as_ptr(), info, flags) };
+                Ok(header)
+            }
+            Err(error) => Err(self.uncount(info.holds, error)),
+        }
     }
 
     #[cfg_attr(feature = "tracemalloc", track_caller)]

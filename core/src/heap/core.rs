@@ -22,6 +22,7 @@ use crate::gc::collector::cycle::Bounded;
 use crate::gc::handle::GcAny;
 use crate::gc::header::{Header, Mark};
 use crate::gc::type_info::TypeInfo;
+use crate::gc::weak::Hashes;
 use crate::inspect::tracemalloc::Site;
 use crate::inspect::tracemalloc::recorder::Tracer;
 use crate::object::runtime::ObjectRuntime;
@@ -65,6 +66,7 @@ pub(crate) struct HeapCore {
     pub(crate) footprint_bytes: Cell<usize>,
     pub(crate) peak_footprint_bytes: Cell<usize>,
     pub(crate) side_table_bytes: Cell<usize>,
+    pub(crate) weak_hashes: Hashes,
     limit_bytes: usize,
     /// Allocations left before an injected failure; `None` when off.
     pub(crate) fail_after: Cell<Option<usize>>,
@@ -144,6 +146,7 @@ impl HeapCore {
             footprint_bytes: Cell::new(0),
             peak_footprint_bytes: Cell::new(0),
             side_table_bytes: Cell::new(0),
+            weak_hashes: Hashes::default(),
             limit_bytes: settings.limit_bytes,
             fail_after: Cell::new(None),
             young_pages: RefCell::default(),

@@ -262,7 +262,7 @@ fn corrupt_object(core: &HeapCore, how: Corruption) -> Option<Undo> {
         }
         Corruption::WeakTargetWrong => {
             // SAFETY: live, and it has weak references.
-            let first = unsafe { weak::box_of(weak::first_of(core, header)) };
+            let first = unsafe { weak::box_of(weak::first_of(header)) };
             Some(change(first.target_cell(), ptr::null()))
         }
         Corruption::SuspectUnlisted => Some(change(&header.word, word & !CLEAN)),

@@ -346,18 +346,18 @@ fn check_object(core: &HeapCore, header: &Header, report: &mut VerifyReport) -> 
             at("prefixed in a page that is not mixed")
         })?;
     }
-    check_weak(core, header, report).map_err(|error| VerifyError {
+    check_weak(header, report).map_err(|error| VerifyError {
         what: at(&error.what),
     })
 }
 
-fn check_weak(core: &HeapCore, header: &Header, report: &mut VerifyReport) -> Checked {
+fn check_weak(header: &Header, report: &mut VerifyReport) -> Checked {
     if !header.has(HAS_WEAK) {
         return Ok(());
     }
     // SAFETY: live objects have valid lists.
-    let boxes = unsafe { weak::boxes_of(core, header) };
-    ensure(!boxes.is_empty(), || {
+    let mut boxes = unsafe { weak::members(header) }.peekable();
+    ensure(boxes.peek().is_some(), || {
         "has weak references, but the list is empty".to_owned()
     })?;
     for reference in boxes {

@@ -18,6 +18,7 @@ use crate::gc::header::Header;
 use crate::gc::trace::{Trace, Visitor};
 use crate::gc::type_info::{TypeInfo, line_of};
 use crate::heap::Heap;
+use crate::heap::core::HeapCore;
 use crate::heap::errors::AllocError;
 
 /// How a table treats the whole block of an object whose head is `Head`.
@@ -75,7 +76,7 @@ impl<B: Block> BlockTable for B {
         holds: <B::Head as Trace>::HOLDS,
         line: line_of::<B::Head>(),
         value_kind: Kind::of_type(<B::Head as Trace>::VALUE_KIND),
-        weak: false,
+        weak: <B::Head as Trace>::WEAK,
         quiet_drop: B::QUIET,
         trace: Visits::of::<Edges<B>>(),
         drop: if B::DROPS {
@@ -188,6 +189,28 @@ pub(crate) unsafe fn alloc<B: Block>(
     // SAFETY: duties 1 and 2; the table's head is `B::Head`.
     unsafe {
         let header = heap.core().alloc_block(B::table(), layout, fill)?;
+        Ok(Gc::from_header(header.as_ptr()))
+    }
+}
+
+/// The same for an object that is made in the middle of something: no collection
+/// runs, and `fill` runs no user code.
+///
+/// # Errors
+/// When the heap has no room.
+///
+/// # Safety
+/// 1. As of [`alloc`]; and `fill` does not panic.
+#[inline]
+#[cfg_attr(feature = "tracemalloc", track_caller)]
+pub(crate) unsafe fn alloc_quietly<B: Block>(
+    core: &HeapCore,
+    layout: Layout,
+    fill: impl FnOnce(*mut Header),
+) -> Result<Gc<B::Head>, AllocError> {
+    // SAFETY: duty 1; the table's head is `B::Head`.
+    unsafe {
+        let header = core.alloc_block_quietly(B::table(), layout, fill)?;
         Ok(Gc::from_header(header.as_ptr()))
     }
 }

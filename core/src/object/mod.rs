@@ -23,7 +23,7 @@
 //! the others refers to stand there. What differs from CPython is listed in
 //! `docs/differences.md`.
 
-mod block;
+pub(crate) mod block;
 mod borrowed;
 mod buffer;
 mod class;

@@ -10,7 +10,6 @@ use super::key;
 use super::list::no_room;
 use super::str::Str;
 use super::value::{Kind, Value};
-use crate::alloc::page::core_of;
 use crate::gc::handle::{Gc, GcAny, retain};
 use crate::gc::trace::{Trace, Visitor, spread_of};
 use crate::gc::weak::{self, Callback, Hash, Hook, Weak, WeakBox};
@@ -164,13 +163,13 @@ impl WeakRef {
     /// # Errors
     /// When the referent is gone and was never hashed.
     pub fn hash(&self) -> Result<u64, WeakError> {
-        match self.0.hash() {
+        match self.0.whole().hash() {
             Hash::Known(hash) => Ok(hash),
             Hash::Proxy => Err(WeakError::Unhashable),
             Hash::Unknown => {
                 let referent = self.upgrade().ok_or(WeakError::GoneAway)?;
                 let hash = key::hash_of(&referent);
-                self.0.remember_hash(hash);
+                self.0.whole().remember_hash(hash);
                 Ok(hash)
             }
         }
@@ -179,7 +178,7 @@ impl WeakRef {
     /// The reference that a callback was called for.
     pub(crate) fn from_any(reference: &GcAny) -> Option<WeakRef> {
         let this = reference.downcast_ref::<WeakBox>()?;
-        (!this.is_proxy()).then(|| WeakRef(this.clone()))
+        (!this.whole().is_proxy()).then(|| WeakRef(this.clone()))
     }
 }
 
@@ -222,7 +221,10 @@ fn upgrade(reference: &Gc<WeakBox>) -> Option<Value> {
 
 fn callback(reference: &Gc<WeakBox>) -> Option<Value> {
     reference.live_target()?;
-    let hook = reference.hook().filter(|hook| hook.call.is_some())?;
+    let hook = reference
+        .whole()
+        .hook()
+        .filter(|hook| hook.call.is_some())?;
     Some(Value::from(hook.object.clone()))
 }
 
@@ -257,8 +259,8 @@ pub fn weakrefs(value: &Value) -> Vec<Value> {
     // SAFETY: the value keeps object and core alive; members of the list are
     // live, or dying ones that nobody may hold again.
     unsafe {
-        let boxes = weak::boxes_of(&*core_of(object.header()), object.header());
-        let live = boxes.into_iter().filter(|&b| !(*b).is_vacant());
+        let boxes = weak::members(object.header());
+        let live = boxes.filter(|&b| !(*b).is_vacant());
         live.map(|reference| Value::from(GcAny::share(reference)))
             .collect()
     }
@@ -286,13 +288,14 @@ impl Value {
     /// The weak reference, if it is one; a proxy is none. No count moves.
     pub fn as_weakref(&self) -> Option<Lent<'_, WeakRef>> {
         let reference = self.borrow::<WeakBox>(Kind::WeakRef)?;
-        (!reference.is_proxy()).then(|| Lent::new(WeakRef(reference.into_handle())))
+        (!reference.whole().is_proxy()).then(|| Lent::new(WeakRef(reference.into_handle())))
     }
 
     /// The weak proxy, if it is one. No count moves.
     pub fn as_weak_proxy(&self) -> Option<Lent<'_, WeakProxy>> {
         let reference = self.borrow::<WeakBox>(Kind::WeakRef)?;
         reference
+            .whole()
             .is_proxy()
             .then(|| Lent::new(WeakProxy(reference.into_handle())))
     }

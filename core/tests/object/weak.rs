@@ -1,6 +1,6 @@
 //! Weak references as values, proxies, weak collections, finalizers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use exuvia_core::object::{
     Class, Dict, Finalizer, Function, Instance, List, Str, Value, WeakError, WeakKeyDictionary,
@@ -99,6 +99,119 @@ fn references_compare_by_referent_alive_and_by_identity_dead() {
     assert_eq!(unhashed.hash(), Err(WeakError::GoneAway));
     assert_eq!(WeakError::GoneAway.to_string(), "weak object has gone away");
     assert!(keys.contains(&Value::from(a)) && !keys.contains(&Value::from(b)));
+}
+
+/// All orders of four things.
+fn orders() -> Vec<[usize; 4]> {
+    let mut all = Vec::new();
+    for code in 0..256 {
+        let order = [code & 3, code >> 2 & 3, code >> 4 & 3, code >> 6];
+        if (0..4).all(|thing| order.contains(&thing)) {
+            all.push(order);
+        }
+    }
+    all
+}
+
+#[test]
+fn a_list_stays_whole_in_whatever_order_references_come_and_go() {
+    let heap = heap();
+    let note = noting(&heap, &List::new(&heap));
+    assert_eq!(orders().len(), 24);
+    for (made, dropped) in orders()
+        .into_iter()
+        .flat_map(|made| orders().into_iter().map(move |dropped| (made, dropped)))
+    {
+        let object = list(&heap);
+        let mut held: [Option<Value>; 4] = Default::default();
+        for kind in made {
+            held[kind] = Some(match kind {
+                0 => WeakRef::of(&object).unwrap().into(),
+                1 => WeakProxy::of(&object).unwrap().into(),
+                2 => WeakRef::of_with(&object, note.clone()).unwrap().into(),
+                _ => WeakProxy::of_with(&object, note.clone()).unwrap().into(),
+            });
+        }
+        // The shared ones first, then the newest.
+        let mut expected = vec![0, 1];
+        expected.extend(made.into_iter().rev().filter(|&kind| kind > 1));
+        for kind in dropped {
+            let found = weakrefs(&object);
+            assert_eq!(found.len(), expected.len());
+            for (found, &kind) in found.iter().zip(&expected) {
+                let wanted = held[kind].as_ref().unwrap();
+                assert!(found.is(wanted), "{made:?} {dropped:?}");
+            }
+            drop(found);
+            heap.verify().unwrap();
+            held[kind] = None;
+            expected.retain(|&left| left != kind);
+        }
+        assert_eq!(weakref_count(&object), 0);
+    }
+}
+
+#[test]
+fn every_reference_keeps_the_hash_that_it_was_asked_for() {
+    let heap = heap();
+    let before = heap.memory();
+    let objects: Vec<Value> = (0..200).map(|_| list(&heap)).collect();
+    let references: Vec<WeakRef> = (objects.iter())
+        .map(|object| WeakRef::of(object).unwrap())
+        .collect();
+    let hashes: Vec<u64> = (references.iter().step_by(2))
+        .map(|reference| reference.hash().unwrap())
+        .collect();
+    heap.verify().unwrap();
+    drop(objects);
+    for (index, reference) in references.iter().enumerate() {
+        let expected = match index % 2 {
+            0 => Ok(hashes[index / 2]),
+            _ => Err(WeakError::GoneAway),
+        };
+        assert_eq!(reference.hash(), expected);
+    }
+    drop(references);
+    // Where others were, nothing is remembered of them.
+    let fresh: Vec<WeakRef> = (0..200)
+        .map(|_| WeakRef::of(&list(&heap)).unwrap())
+        .collect();
+    assert!(fresh.iter().all(|it| it.hash() == Err(WeakError::GoneAway)));
+    drop(fresh);
+    heap.verify().unwrap();
+    heap.collect_all();
+    assert_eq!(heap.memory().live_blocks, before.live_blocks);
+}
+
+#[test]
+fn a_hash_that_asks_for_itself_is_the_outer_one() {
+    thread_local!(static DEPTH: Cell<u64> = const { Cell::new(0) });
+    let heap = heap();
+    let class = Class::builder(&heap, "Asks")
+        .hash(|this| {
+            let depth = DEPTH.replace(DEPTH.get() + 1);
+            if depth == 0 {
+                let reference = weakrefs(&Value::from(this.clone())).remove(0);
+                assert_eq!(reference.as_weakref().unwrap().hash(), Ok(101));
+            }
+            100 + depth
+        })
+        .build();
+    for others in [0, 3] {
+        DEPTH.set(0);
+        let objects: Vec<Value> = (0..others).map(|_| list(&heap)).collect();
+        let hashed: Vec<WeakRef> = (objects.iter())
+            .map(|object| WeakRef::of(object).unwrap())
+            .inspect(|reference| drop(reference.hash()))
+            .collect();
+        let object = Value::from(Class::instantiate(&class, &heap));
+        let reference = WeakRef::of(&object).unwrap();
+        assert_eq!(reference.hash(), Ok(100));
+        drop(object);
+        assert_eq!(reference.hash(), Ok(100));
+        drop((reference, hashed));
+        heap.verify().unwrap();
+    }
 }
 
 #[test]

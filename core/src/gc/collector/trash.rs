@@ -63,7 +63,7 @@ impl HeapCore {
         outcome: &mut Outcome,
     ) {
         let told = self.names_of_collectable(&trash, |object| !untracked.contains(object));
-        let cleared = handle_weakrefs(self, &trash);
+        let cleared = handle_weakrefs(&trash);
         let runs_user_code =
             !cleared.is_empty() || !told.is_empty() || trash.iter().any(|&t| wants_finalizer(t));
         let mut freed_references = 0;
@@ -150,13 +150,13 @@ fn wants_finalizer(object: NonNull<Header>) -> bool {
 /// what is outside die too, as in CPython: see [`weak::detach`]. The values of
 /// cleared ephemerons are to be dropped when the trash is guarded.
 #[inline(never)]
-fn handle_weakrefs(core: &HeapCore, trash: &Trash) -> Cleared {
+fn handle_weakrefs(trash: &Trash) -> Cleared {
     let mut cleared = Cleared::default();
     for object in trash {
         // SAFETY: members of the trash are live, and so are references to them.
         unsafe {
             if object.as_ref().has(HAS_WEAK) {
-                weak::clear(core, object.as_ptr(), &mut cleared, |reference| {
+                weak::clear(object.as_ptr(), &mut cleared, |reference| {
                     !(*reference).is_marked(Mark::Candidate) && !(*reference).is_vacant()
                 });
             }
@@ -297,7 +297,7 @@ fn delete_garbage(core: &HeapCore, trash: &Trash) {
         // count cannot be brought to zero by the edges inside the trash.
         unsafe {
             if object.as_ref().has(HAS_WEAK) {
-                weak::clear(core, object.as_ptr(), &mut cleared, |_| false);
+                weak::clear(object.as_ptr(), &mut cleared, |_| false);
             }
             object.as_ref().word.set(DOOMED_WORD & !CLEAN);
         }

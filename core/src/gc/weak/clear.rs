@@ -5,9 +5,9 @@ use std::ptr::{self, NonNull};
 use super::super::death::guarded;
 use super::super::handle::GcAny;
 use super::super::header::{HAS_WEAK, Header};
-use super::list::{boxes_of, unlink};
+use super::list::{members, unlink};
 use super::reference::{WeakBox, box_of};
-use crate::alloc::blocks::weak_list;
+use crate::alloc::blocks::weak_list_made;
 use crate::heap::Heap;
 use crate::heap::core::HeapCore;
 
@@ -30,20 +30,20 @@ impl Cleared {
 /// called, newest first, and the values of ephemerons.
 ///
 /// # Safety
-/// 1. `target` is an object of `core` whose memory is valid.
+/// 1. `target` is an object whose memory is valid.
 pub(crate) unsafe fn clear(
-    core: &HeapCore,
     target: *const Header,
     cleared: &mut Cleared,
     wants_call: impl Fn(*const Header) -> bool,
 ) {
     // SAFETY: duty 1; no user code runs while the list is taken apart.
     unsafe {
-        for reference in boxes_of(core, target) {
+        if !(*target).has(HAS_WEAK) {
+            return;
+        }
+        for reference in members(target) {
             let this = box_of(reference);
-            this.target.set(ptr::null());
-            this.previous.set(ptr::null());
-            this.next.set(ptr::null());
+            this.forget_target();
             match this.take_value() {
                 Some(value) => cleared.values.push(value),
                 None if this.hook().is_some() && wants_call(reference) => {
@@ -52,10 +52,8 @@ pub(crate) unsafe fn clear(
                 None => {}
             }
         }
-        if (*target).has(HAS_WEAK) {
-            *weak_list(core, target) = ptr::null();
-            (*target).clear(HAS_WEAK);
-        }
+        *weak_list_made(target) = ptr::null();
+        (*target).clear(HAS_WEAK);
     }
 }
 
@@ -69,9 +67,9 @@ pub(crate) unsafe fn detach(header: *const Header) -> Option<GcAny> {
     // SAFETY: duty 1; a set target is alive.
     unsafe {
         let this = box_of(header);
-        let target = this.target.get();
+        let target = this.target();
         if !target.is_null() {
-            unlink(this, target);
+            unlink(header, target);
         }
         this.take_value()
     }
@@ -96,7 +94,7 @@ pub(crate) fn call_back(core: &HeapCore, callers: Vec<GcAny>, generation: u32) -
 
 fn call(core: &HeapCore, caller: &GcAny) {
     if let Some(reference) = caller.downcast_ref::<WeakBox>()
-        && let Some(hook) = reference.hook()
+        && let Some(hook) = reference.whole().hook()
         && let Some(call) = hook.call
     {
         let heap = Heap::from_core(NonNull::from(core));
@@ -115,11 +113,7 @@ fn call(core: &HeapCore, caller: &GcAny) {
 pub(crate) unsafe fn clear_and_call(core: &HeapCore, target: *const Header) {
     let mut cleared = Cleared::default();
     // SAFETY: duty 1; list members are valid.
-    unsafe {
-        clear(core, target, &mut cleared, |reference| {
-            !(*reference).is_vacant()
-        })
-    };
+    unsafe { clear(target, &mut cleared, |reference| !(*reference).is_vacant()) };
     for caller in &cleared.callers {
         call(core, caller);
     }
@@ -128,7 +122,7 @@ pub(crate) unsafe fn clear_and_call(core: &HeapCore, target: *const Header) {
     while let Some(caller) = cleared.callers.pop() {
         let called = caller
             .downcast_ref::<WeakBox>()
-            .and_then(|reference| reference.hook.take());
+            .and_then(|reference| reference.whole().take_hook());
         drop(called);
     }
     drop(cleared.values);

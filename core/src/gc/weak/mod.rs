@@ -3,35 +3,38 @@
 //! A [`Weak<T>`] is a counted handle on a `WeakBox`, whose target it does not
 //! count. The boxes of one referent form a list, its head in a side table of
 //! the page (or the prefix): the shared callback-free box first, then those
-//! with callbacks, newest first. When the referent dies the whole list is
-//! cleared before the first callback runs. A box that lies in the trash
-//! together with its referent never calls back.
+//! with callbacks, newest first. The shared one takes 16 bytes, the others 64,
+//! and each block of a page with referents 8 for the head. When the referent
+//! dies the whole list is cleared before the first callback runs. A box that
+//! lies in the trash together with its referent never calls back.
 //!
 //! An [`Ephemeron`](super::ephemeron::Ephemeron) is such a box whose hook is a
 //! value instead of a callback.
 //!
 //! Files: `reference` (the box), `list` (the references of one referent),
-//! `clear` (what happens to them when it dies).
+//! `clear` (what happens to them when it dies), `hashes` (what the shared ones
+//! remember).
 
 mod clear;
+mod hashes;
 mod list;
 mod reference;
 
 use std::marker::PhantomData;
-use std::ptr;
 
 use super::handle::{Gc, GcAny, retain};
 use super::header::Header;
 use super::trace::{Trace, Visitor};
-use crate::alloc::page::core_of;
 use crate::heap::Heap;
 use crate::heap::core::HeapCore;
 use crate::heap::errors::AllocError;
 pub(crate) use clear::{Cleared, call_back, clear, clear_and_call, detach};
+pub(crate) use hashes::Hashes;
 #[cfg(feature = "testing")]
 pub(crate) use list::first_of;
-use list::link;
-pub(crate) use list::{boxes_of, each_ephemeron, hooked, is_key, shared};
+use list::link_plain;
+pub(crate) use list::{each_ephemeron, hooked, is_key, members, shared};
+use reference::plain;
 pub(crate) use reference::{Hash, Hook, WeakBox, box_of};
 
 /// What runs when the referent of a weak reference dies. It is an object of
@@ -110,7 +113,7 @@ impl<T: Trace> Weak<T> {
 
     /// Whether the reference calls back.
     pub fn has_callback(&self) -> bool {
-        self.reference.hook().is_some()
+        self.reference.whole().hook().is_some()
     }
 
     /// The handle on the reference itself.
@@ -194,7 +197,7 @@ impl<T: Trace> Gc<T> {
     /// Weak references to the object, of all kinds.
     pub fn weak_count(this: &Self) -> usize {
         // SAFETY: a handle keeps object, core and list alive.
-        unsafe { boxes_of(&*core_of(this.header()), this.header()) }.len()
+        unsafe { members(this.header()) }.count()
     }
 }
 
@@ -202,9 +205,9 @@ impl<T: Trace> Weak<T> {
     /// A reference to an object under construction.
     #[cfg_attr(feature = "tracemalloc", track_caller)]
     pub(crate) fn to_unborn(core: &HeapCore, header: *const Header) -> Result<Weak<T>, AllocError> {
-        let reference = core.alloc_quietly(WeakBox::new(None, Hash::Unknown))?;
-        // SAFETY: the block is taken and of this heap.
-        unsafe { link(core, &reference, header, ptr::null()) };
+        let reference = plain(core)?;
+        // SAFETY: the block is taken and of this heap, and has no reference yet.
+        unsafe { link_plain(core, &reference, header) };
         Ok(Weak {
             reference,
             target: PhantomData,
