@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
-use super::arena::{Arena, PAGE_BYTES, page_of};
+use super::arena::{Arena, PAGE_BYTES, arena_of, page_of};
 use super::blocks::retire;
 use super::page::{AVAILABLE, CURRENT, FreeBlock, Page, PageKind};
 use super::pools::Pool;
@@ -196,9 +196,11 @@ impl HeapCore {
     }
 
     fn give_page_to_arena(&self, page: NonNull<Page>) {
-        let arena = self.arena_of(page);
-        // SAFETY: the page's arena is mapped.
-        let arena_ref = unsafe { arena.as_ref() };
+        // SAFETY: the page is in use, so its arena is mapped.
+        let (arena, arena_ref) = unsafe {
+            let arena = arena_of(page.as_ref().start.get());
+            (arena, arena.as_ref())
+        };
         arena_ref.give_page(page);
         let mut partial = self.partial_arenas.borrow_mut();
         if !arena_ref.listed.get() {
@@ -216,19 +218,9 @@ impl HeapCore {
         }
     }
 
-    fn arena_of(&self, page: NonNull<Page>) -> NonNull<Arena> {
-        // SAFETY: the page is in use, so `start` points into its arena; slot 0
-        // of the table holds the arena's metadata.
-        unsafe {
-            let start = page.as_ref().start.get();
-            let base = start.map_addr(|a| a & !(super::arena::ARENA_BYTES - 1));
-            NonNull::new_unchecked(page_of(base).cast::<Arena>().cast_mut())
-        }
-    }
-
     fn unmap_arena(&self, arena: NonNull<Arena>) {
         // SAFETY: mapped until the end of this function.
-        let holds = |page: *const Page| unsafe { arena.as_ref() }.contains(page.addr());
+        let holds = |page: *const Page| unsafe { arena.as_ref() }.describes(page);
         self.young_pages.borrow_mut().retain(|&page| !holds(page));
         self.middle_pages.borrow_mut().retain(|&page| !holds(page));
         self.retain_suspect_pages(|page| !holds(page));

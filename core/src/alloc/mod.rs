@@ -1,8 +1,9 @@
 //! The private heap: source > arenas > pages > blocks.
 //!
 //! ```text
-//!   source   the system (mmap for arenas, the global allocator for large blocks)
-//!   arena    4 MiB, aligned: found by masking an address; first page = metadata
+//!   source   the system (mmap for regions, the global allocator for large blocks)
+//!   region   32 MiB, aligned: found by masking an address; first page = metadata
+//!   arena    4 MiB of it: taken from the system and given back
 //!   page     64 KiB of blocks of one size, of one type (or of buffers, or mixed)
 //!   block    16 .. 8192 bytes in 76 size classes
 //! ```

@@ -11,7 +11,7 @@ use super::pauses::Histogram;
 use super::records::{GenerationStats, Records};
 use super::roots::RootTable;
 use super::surface::{DebugFlags, Hooks};
-use crate::alloc::arena::{Arena, PAGE_BYTES, PAGES};
+use crate::alloc::arena::{Arena, PAGE_BYTES, PAGES, Region};
 use crate::alloc::cache::PageCache;
 use crate::alloc::page::{IN_SUSPECT, Page, PageKind, describe};
 use crate::alloc::pools::Pools;
@@ -57,6 +57,8 @@ pub(crate) struct HeapCore {
     pub(crate) pools: RefCell<Pools>,
     pub(crate) arenas: RefCell<Vec<NonNull<Arena>>>,
     pub(crate) partial_arenas: RefCell<Vec<NonNull<Arena>>>,
+    /// Regions with room for another arena.
+    pub(crate) regions: RefCell<Vec<NonNull<Region>>>,
     pub(crate) pages_in_use: Cell<usize>,
     pub(crate) source_objects: Cell<usize>,
     /// Blocks of objects that died while an incremental cycle had them listed.
@@ -138,6 +140,7 @@ impl HeapCore {
             pools: RefCell::new(Pools::new()),
             arenas: RefCell::default(),
             partial_arenas: RefCell::default(),
+            regions: RefCell::default(),
             pages_in_use: Cell::new(0),
             source_objects: Cell::new(0),
             left_blocks: Cell::new(0),

@@ -99,7 +99,8 @@ impl ObjectTable {
             .arenas
             .borrow()
             .iter()
-            .map(|arena| arena.addr().get() / ARENA_BYTES)
+            // SAFETY: listed arenas are mapped.
+            .map(|arena| unsafe { arena.as_ref() }.base() / ARENA_BYTES)
             .collect();
         arenas.sort_unstable();
         let span = match (arenas.first(), arenas.last()) {

@@ -1,17 +1,18 @@
-//! Pages of an arena, and what the system is asked for.
+//! Arenas of a region, pages of an arena, and what the system is asked for.
 
 use std::collections::BTreeSet;
 use std::ptr::NonNull;
 
-use super::super::arena::{ARENA_BYTES, Arena, PAGE_BYTES, PAGES, page_of};
-use super::super::page::PageKind;
+use super::super::arena::{ARENA_BYTES, Arena, PAGE_BYTES, PAGES, arena_of, page_of};
+use super::super::page::{IN_YOUNG, Page, PageKind};
 use crate::Heap;
 
 /// An arena of the heap's that the heap does not know.
 fn arena(heap: &Heap) -> (NonNull<Arena>, usize) {
     let arena = Arena::map(NonNull::from(heap.core()), false).expect("memory");
     // SAFETY: just mapped.
-    let base = arena.addr().get() & !(ARENA_BYTES - 1);
+    let base = unsafe { arena.as_ref() }.base();
+    assert_eq!(base % ARENA_BYTES, 0);
     (arena, base)
 }
 
@@ -30,7 +31,10 @@ fn an_arena_hands_out_each_page_once_until_it_is_given_back() {
         let start = taken.start.get();
         assert!(starts.insert(start.addr()), "handed out twice");
         assert_eq!(start.addr() % PAGE_BYTES, 0);
-        assert!(arena.contains(start.addr()));
+        assert_eq!(start.addr() & !(ARENA_BYTES - 1), base);
+        assert!(arena.describes(page.as_ptr()));
+        // SAFETY: a page of a mapped arena.
+        assert_eq!(unsafe { arena_of(start) }, handle);
         let last = start.wrapping_add(PAGE_BYTES - 1);
         assert_eq!(page_of(start), page.as_ptr().cast_const());
         assert_eq!(page_of(last), page.as_ptr().cast_const());
@@ -42,7 +46,11 @@ fn an_arena_hands_out_each_page_once_until_it_is_given_back() {
         assert_eq!(arena.pages_in_use(), pages.len());
         assert!(!arena.is_empty());
     }
-    assert_eq!(pages.len(), PAGES - 1, "the first holds the metadata");
+    assert_eq!(
+        pages.len(),
+        PAGES - 1,
+        "the region's first has the metadata"
+    );
     assert!(!starts.contains(&base) && !arena.has_free_page());
     assert_eq!(arena.pages().count(), 0, "none is opened");
     for &page in [&pages[5], &pages[9]] {
@@ -64,16 +72,55 @@ fn an_arena_hands_out_each_page_once_until_it_is_given_back() {
     unsafe { Arena::unmap(handle) };
 }
 
+/// Takes a page of an arena and marks its metadata.
+fn mark_first_page(arena: NonNull<Arena>) -> NonNull<Page> {
+    // SAFETY: the caller's arena is mapped.
+    let page = unsafe { arena.as_ref() }.take_page().expect("a page");
+    // SAFETY: metadata of a page that was just taken.
+    let metadata = unsafe { page.as_ref() };
+    assert!(!metadata.has(IN_YOUNG), "as fresh as the page");
+    metadata.set(IN_YOUNG);
+    // SAFETY: the page is the arena's and nothing is in it.
+    unsafe { metadata.start.get().write_bytes(1, PAGE_BYTES) };
+    page
+}
+
 #[test]
-fn an_arena_contains_its_bytes_and_no_others() {
+#[cfg(not(miri))] // There a region has one arena.
+fn arenas_of_a_region_come_and_go_one_by_one() {
     let heap = Heap::new();
-    let (handle, base) = arena(&heap);
-    // SAFETY: mapped until the end of this test.
-    let arena = unsafe { handle.as_ref() };
-    assert!(arena.contains(base) && arena.contains(base + ARENA_BYTES - 1));
-    assert!(!arena.contains(base - 1) && !arena.contains(base + ARENA_BYTES));
-    // SAFETY: nothing refers to it.
-    unsafe { Arena::unmap(handle) };
+    let mut arenas: Vec<_> = (0..20).map(|_| arena(&heap)).collect();
+    let bases: BTreeSet<usize> = arenas.iter().map(|&(_, base)| base).collect();
+    assert_eq!(bases.len(), 20);
+    assert_eq!(heap.core().regions.borrow().len(), 1, "two are full");
+    let pages: Vec<_> = (arenas.iter())
+        .map(|&(arena, _)| mark_first_page(arena))
+        .collect();
+    for (index, page) in pages.iter().enumerate() {
+        for (other, (arena, _)) in arenas.iter().enumerate() {
+            // SAFETY: mapped until the end of this test.
+            let describes = unsafe { arena.as_ref() }.describes(page.as_ptr());
+            assert_eq!(describes, index == other);
+        }
+    }
+    // The first of a region and others, then again at the same places.
+    let gone = [0, 3, 7, 12];
+    for index in gone {
+        // SAFETY: nothing refers to it.
+        unsafe { Arena::unmap(arenas[index].0) };
+    }
+    assert_eq!(heap.core().regions.borrow().len(), 3);
+    for index in gone {
+        arenas[index] = arena(&heap);
+        mark_first_page(arenas[index].0);
+    }
+    let again: BTreeSet<usize> = arenas.iter().map(|&(_, base)| base).collect();
+    assert_eq!(again.len(), 20);
+    for (arena, _) in arenas {
+        // SAFETY: nothing refers to it.
+        unsafe { Arena::unmap(arena) };
+    }
+    assert!(heap.core().regions.borrow().is_empty());
 }
 
 #[cfg(all(target_os = "linux", not(miri)))]

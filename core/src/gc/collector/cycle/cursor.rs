@@ -68,7 +68,8 @@ impl Cursor {
     /// has pages left to meet.
     fn find_arena(&mut self, core: &HeapCore) -> Option<()> {
         let arenas = core.arenas.borrow();
-        let at = |place: usize| arenas.get(place).map(|arena| arena.addr().get());
+        // SAFETY: listed arenas are mapped.
+        let at = |place: usize| Some(unsafe { arenas.get(place)?.as_ref() }.base());
         let left = self.page < PAGES;
         if left && self.arena != 0 && at(self.place) == Some(self.arena) {
             return Some(());
