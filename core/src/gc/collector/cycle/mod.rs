@@ -35,6 +35,8 @@ mod order;
 mod pace;
 mod reach;
 mod suspected;
+#[cfg(test)]
+mod testing;
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};

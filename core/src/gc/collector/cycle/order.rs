@@ -196,3 +196,6 @@ fn each_successor(suspected: &Suspected, member: u32, mut visit: impl FnMut(usiz
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

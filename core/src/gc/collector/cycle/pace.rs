@@ -293,3 +293,6 @@ impl HeapCore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

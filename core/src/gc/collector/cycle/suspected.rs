@@ -126,3 +126,6 @@ fn is_suspected(core: &HeapCore, object: NonNull<Header>) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests;
