@@ -89,7 +89,6 @@ fn free_batch(core: &HeapCore, cycle: &mut Cycle, batch: Vec<NonNull<Header>>) {
     }
     cycle.left_over |= outcome.resurrected > 0;
     cycle.outcome.unreachable += outcome.unreachable;
-    cycle.outcome.uncollectable += outcome.uncollectable;
     cycle.outcome.finalized += outcome.finalized;
     cycle.outcome.resurrected += outcome.resurrected;
 }
@@ -128,3 +127,6 @@ fn may_join(ephemeron: &Header) -> bool {
     let free = ephemeron.is_marked(State::None) || ephemeron.is_marked(State::Cycle);
     free && !ephemeron.has(LISTED | UNTRACKED) && ephemeron.word.get() & IMMORTAL == 0
 }
+
+#[cfg(test)]
+mod tests;

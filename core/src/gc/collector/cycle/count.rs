@@ -136,3 +136,6 @@ pub(super) fn is_old(core: &HeapCore, header: &Header) -> bool {
     // SAFETY: the caller's object is live.
     counted && unsafe { generation_of(header) == 2 && std::ptr::eq(core_of(header), core) }
 }
+
+#[cfg(test)]
+mod tests;

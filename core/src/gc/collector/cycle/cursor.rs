@@ -85,3 +85,6 @@ impl Cursor {
         Some(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -371,3 +371,6 @@ impl HeapCore {
         bounded.pace.end(cycle);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,3 +200,6 @@ unsafe fn follow_key(cycle: &mut Cycle, key: NonNull<Header>) {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,5 @@
-use super::super::testing::{Node, bounded, cycle_at, heap, large, link, node, nodes, page};
 use super::super::Phase;
+use super::super::testing::{Node, bounded, cycle_at, heap, large, link, node, nodes, page};
 use super::*;
 use crate::alloc::page::PageKind;
 use crate::alloc::tests::page::with_page;
@@ -187,12 +187,10 @@ fn the_middle_generation_is_collected_when_it_is_time_and_both_fit() {
         core.collect_younger(bounded);
         let did = match core.older_counts.get() {
             [0, 5] => Does::Both,
-            [now, 4] if now == count + 1 => {
-                match bounded.pace.promoted.get() {
-                    0 => Does::Young,
-                    _ => Does::Ages,
-                }
-            }
+            [now, 4] if now == count + 1 => match bounded.pace.promoted.get() {
+                0 => Does::Young,
+                _ => Does::Ages,
+            },
             other => panic!("{other:?}"),
         };
         assert_eq!(did, does, "{middle} {young} {count}");
@@ -235,7 +233,10 @@ fn younger_objects_are_estimated_by_pages_and_counted_one_by_one() {
     assert_eq!(core.count_younger(), [7, 20]);
     // Objects outside of pages.
     let young = (large(&heap), large(&heap));
-    assert_eq!((core.estimate_younger(), core.count_younger()), ([9, 20], [9, 20]));
+    assert_eq!(
+        (core.estimate_younger(), core.count_younger()),
+        ([9, 20], [9, 20])
+    );
     heap.collect(0).unwrap();
     let more = [large(&heap), large(&heap), large(&heap)];
     assert_eq!(core.count_younger(), [3, 29]);
@@ -269,7 +270,10 @@ fn free_blocks_that_young_objects_may_take_are_counted_against_the_bound() {
             (198, 99, 99, false),
             (198, 100, 100, true),
         ] {
-            let heap = Heap::builder().bounded_pauses(most).thresholds(700, 10, 10).build();
+            let heap = Heap::builder()
+                .bounded_pauses(most)
+                .thresholds(700, 10, 10)
+                .build();
             let core = heap.core();
             core.trigger.set(usize::MAX - 1);
             let held = nodes(&heap, young);
@@ -382,7 +386,10 @@ fn a_pause_comes_soon_while_work_is_owed() {
         // And no further than half of the way to it.
         (640_000, 1, 0, 350),
     ] {
-        let heap = Heap::builder().bounded_pauses(most).thresholds(700, 10, 10).build();
+        let heap = Heap::builder()
+            .bounded_pauses(most)
+            .thresholds(700, 10, 10)
+            .build();
         let bounded = bounded(&heap);
         bounded.pace.owed.set(owed);
         heap.core().young_count.set(young);
@@ -396,7 +403,10 @@ fn a_pause_comes_soon_while_work_is_owed() {
 
 #[test]
 fn a_pause_is_a_young_collection_or_a_slice_never_both() {
-    let heap = Heap::builder().bounded_pauses(100).thresholds(700, 10, 10).build();
+    let heap = Heap::builder()
+        .bounded_pauses(100)
+        .thresholds(700, 10, 10)
+        .build();
     let core = heap.core();
     let bounded = bounded(&heap);
     let kept = nodes(&heap, 40);
@@ -429,7 +439,10 @@ fn a_pause_is_a_young_collection_or_a_slice_never_both() {
 
 #[test]
 fn a_cycle_begins_after_a_young_collection_if_there_can_be_old_garbage() {
-    let heap = Heap::builder().bounded_pauses(100).thresholds(700, 10, 10).build();
+    let heap = Heap::builder()
+        .bounded_pauses(100)
+        .thresholds(700, 10, 10)
+        .build();
     let core = heap.core();
     let bounded = bounded(&heap);
     let kept = nodes(&heap, 40);
@@ -459,7 +472,10 @@ fn a_cycle_begins_after_a_young_collection_if_there_can_be_old_garbage() {
 
 #[test]
 fn what_is_suspected_is_freed_in_slices_of_full_size() {
-    let heap = Heap::builder().bounded_pauses(100).thresholds(700, 10, 10).build();
+    let heap = Heap::builder()
+        .bounded_pauses(100)
+        .thresholds(700, 10, 10)
+        .build();
     let core = heap.core();
     let bounded = bounded(&heap);
     let rings = nodes(&heap, 400);

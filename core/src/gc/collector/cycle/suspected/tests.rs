@@ -82,7 +82,10 @@ fn check_gathering(heap: &Heap, garbage: &[NonNull<Header>], live: &[NonNull<Hea
         // SAFETY: prefixed ones have a prefix.
         header.has(PREFIXED) && unsafe { (*Prefix::of(header)).index.get() } != IN_PAGE
     };
-    let in_pages = members.iter().take_while(|&&member| !outside(member)).count();
+    let in_pages = members
+        .iter()
+        .take_while(|&&member| !outside(member))
+        .count();
     assert!(members[..in_pages].is_sorted(), "in address order");
     assert!(members[in_pages..].iter().all(|&member| outside(member)));
     for &object in live {
@@ -188,7 +191,12 @@ fn only_what_stays_old_and_unreached_is_suspected() {
     for (bits, generation, suspected, after) in [
         (0, 2, false, 0),
         (cycle, 2, true, cycle),
-        (cycle | COPY_SHIFT << COPY_SHIFT, 2, true, cycle | COPY_SHIFT << COPY_SHIFT),
+        (
+            cycle | COPY_SHIFT << COPY_SHIFT,
+            2,
+            true,
+            cycle | COPY_SHIFT << COPY_SHIFT,
+        ),
         (cycle | REACHED, 2, false, 0),
         (cycle, 3, false, 0),
         // On the mark stack still, or gathered: its mark is not touched.
