@@ -304,3 +304,28 @@ fn pages_of_an_arena_that_was_given_back_are_in_no_list() {
         }
     }
 }
+
+#[test]
+fn suspects_of_other_arenas_stay_listed_when_one_is_given_back() {
+    const ARENA_BYTES: usize = 4 << 20;
+    let heap = Heap::builder().enabled(false).build();
+    let object = || {
+        heap.alloc(Sized::<2000> {
+            me: RefCell::new(None),
+            bytes: [1; 2000],
+        })
+    };
+    let garbage: Vec<_> = (0..3).map(|_| object()).collect();
+    let others: Vec<_> = (0..4 * ARENA_BYTES / 2048).map(|_| object()).collect();
+    heap.collect_all();
+    for it in &garbage {
+        *it.me.borrow_mut() = Some(it.clone());
+    }
+    // Old suspects: only the list of their pages leads to them.
+    drop(garbage);
+    let arenas = heap.memory().arenas;
+    drop(others);
+    assert!(heap.memory().arenas < arenas);
+    heap.verify().unwrap();
+    assert_eq!(heap.collect_all(), 3);
+}

@@ -153,6 +153,28 @@ mod tests {
     }
 
     #[test]
+    fn second_lines_lie_behind_the_first_and_tell_like_types_apart() {
+        let twins = [
+            TypeInfo::of::<Twin<1>>(),
+            TypeInfo::of::<Twin<2>>(),
+            TypeInfo::of::<Twin<3>>(),
+            TypeInfo::of::<Twin<4>>(),
+            TypeInfo::of::<Twin<5>>(),
+            TypeInfo::of::<Twin<6>>(),
+        ];
+        let distance =
+            |info, class| (second_line(info, class) + LINES - first_line(info, class)) % LINES;
+        for info in twins {
+            for class in 0..CLASSES {
+                assert!((1..=LINES / 2).contains(&distance(info, class)));
+                assert_eq!(distance(info, class), distance(info, 0), "for all classes");
+            }
+        }
+        let different: BTreeSet<_> = twins.iter().map(|info| second_line(info, 0)).collect();
+        assert!(different.len() > 1, "{different:?}");
+    }
+
+    #[test]
     fn the_object_model_and_derived_types_have_lines_of_their_own() {
         #[derive(Trace)]
         #[trace(crate = crate)]

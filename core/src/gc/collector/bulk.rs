@@ -271,3 +271,85 @@ fn free_registered(core: &HeapCore, generation: usize) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::rc::Rc;
+
+    use crate::{Finalize, Gc, Heap, Trace};
+
+    /// Nobody has a say in its end.
+    #[derive(Trace)]
+    struct Quiet(RefCell<Option<Gc<Quiet>>>);
+
+    /// Its value's drop does more than to give up edges.
+    #[derive(Trace)]
+    struct Drops(
+        RefCell<Option<Gc<Drops>>>,
+        #[trace(leaf)]
+        #[expect(dead_code)]
+        Told,
+    );
+
+    struct Told(Rc<Cell<usize>>);
+
+    impl Drop for Told {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+
+    thread_local! {
+        static FINALIZED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    #[derive(Trace)]
+    #[trace(finalize)]
+    struct Ends(RefCell<Option<Gc<Ends>>>);
+
+    impl Finalize for Ends {
+        fn finalize(_: &Gc<Self>) {
+            FINALIZED.with(|count| count.set(count.get() + 1));
+        }
+    }
+
+    /// Enough for pages of their own.
+    const COUNT: usize = 3000;
+
+    #[test]
+    fn a_page_of_one_type_is_freed_at_once_only_where_no_user_code_is() {
+        for (drops, ends, weak) in [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, 0), (1, 1, 1)] {
+            let heap = Heap::builder().enabled(false).build();
+            heap.examine_widely_above(Some(0));
+            FINALIZED.set(0);
+            let told = Rc::new(Cell::new(0));
+            let mut watch = Vec::new();
+            for index in 0..COUNT {
+                let it = heap.alloc(Quiet(RefCell::default()));
+                *it.0.borrow_mut() = Some(it.clone());
+                if index == COUNT - 1 && weak == 1 {
+                    watch.push(Gc::downgrade(&it));
+                }
+            }
+            for _ in 0..COUNT * drops {
+                let it = heap.alloc(Drops(RefCell::default(), Told(told.clone())));
+                *it.0.borrow_mut() = Some(it.clone());
+            }
+            for _ in 0..COUNT * ends {
+                let it = heap.alloc(Ends(RefCell::default()));
+                *it.0.borrow_mut() = Some(it.clone());
+            }
+            assert_eq!(heap.collect_all(), COUNT * (1 + drops + ends));
+            assert_eq!((told.get(), FINALIZED.get()), (COUNT * drops, COUNT * ends));
+            assert!(
+                watch
+                    .iter()
+                    .all(|weak| weak.is_dead() && weak.upgrade().is_none())
+            );
+            heap.verify().unwrap();
+            watch.clear();
+            assert_eq!(heap.memory().live_blocks, 0);
+        }
+    }
+}

@@ -320,3 +320,53 @@ fn delete_garbage(core: &HeapCore, trash: &Trash) {
     // Values that finalizers gave to keys in the trash: they are outside of it.
     drop(cleared);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use crate::{Finalize, Gc, GcAny, Heap, Trace};
+
+    #[derive(Trace)]
+    struct Node(RefCell<Vec<GcAny>>);
+
+    #[derive(Trace)]
+    #[trace(finalize)]
+    struct Cuts {
+        itself: RefCell<Option<Gc<Cuts>>>,
+        other: RefCell<Option<Gc<Node>>>,
+    }
+
+    impl Finalize for Cuts {
+        fn finalize(this: &Gc<Self>) {
+            this.other.take();
+        }
+    }
+
+    fn node(heap: &Heap, refers: &[&Gc<Node>]) -> Gc<Node> {
+        let refers = refers.iter().map(|&to| Gc::erase(to.clone()));
+        heap.alloc(Node(RefCell::new(refers.collect())))
+    }
+
+    #[test]
+    fn what_a_finalizer_lets_go_dies_alone_and_what_it_held_is_found() {
+        let heap = Heap::builder().enabled(false).build();
+        // A finalizer lets go of the first of a chain of two; the chain refers
+        // to a ring, which is garbage of its own.
+        let ring = node(&heap, &[]);
+        ring.0.borrow_mut().push(Gc::erase(ring.clone()));
+        let second = node(&heap, &[&ring]);
+        let first = node(&heap, &[&second, &ring]);
+        let cuts = heap.alloc(Cuts {
+            itself: RefCell::default(),
+            other: RefCell::new(Some(first)),
+        });
+        *cuts.itself.borrow_mut() = Some(cuts.clone());
+        drop((ring, second, cuts));
+        assert_eq!(heap.live_objects(), 4);
+        // The chain died by its counts, and is not counted.
+        assert_eq!(heap.collect_all(), 2);
+        assert_eq!(heap.live_objects(), 0);
+        heap.verify().unwrap();
+    }
+}

@@ -292,6 +292,62 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_on_its_way_can_go_back_onto_the_stack() {
+        let heap = crate::Heap::builder().enabled(false).build();
+        let headers: Vec<u64> = vec![0; 2 * AHEAD];
+        let mut work = Work::new(heap.core(), 2);
+        let mut all: Vec<NonNull<Header>> =
+            headers.iter().map(|h| NonNull::from(h).cast()).collect();
+        for &object in &all {
+            work.push_grey(object);
+        }
+        // The first `bottom` entries stay where they are.
+        let bottom = 10;
+        let taken = work.next_grey_above(bottom).expect("an object");
+        assert_eq!(work.grey.len(), AHEAD);
+        let first = work.grey[..bottom].to_vec();
+        work.return_ahead();
+        assert_eq!(work.grey[..bottom], first);
+        assert_eq!(
+            work.next_grey_above(2 * AHEAD),
+            None,
+            "nothing is on its way"
+        );
+        let mut back = std::mem::take(&mut work.grey);
+        back.push(taken);
+        back.sort();
+        all.sort();
+        assert_eq!(back, all, "each once");
+    }
+
+    #[test]
+    fn lists_double_within_their_limits() {
+        // (places, most to add, limit) -> places afterwards
+        for (places, most, limit, after) in [
+            (0, usize::MAX, usize::MAX, Some(512)),
+            (512, usize::MAX, usize::MAX, Some(1024)),
+            (2000, usize::MAX, usize::MAX, Some(4000)),
+            (2000, 7, usize::MAX, Some(2007)),
+            (0, usize::MAX, 512, Some(512)),
+            (0, usize::MAX, 511, None),
+            (512, usize::MAX, 1023, None),
+            (512, usize::MAX, 1024, Some(1024)),
+            (0, 1, 0, Some(1)),
+            (0, 2, 0, None),
+        ] {
+            let mut list = Vec::with_capacity(places);
+            list.resize(places, NonNull::dangling());
+            let grew = grow(&mut list, most, limit);
+            assert_eq!(
+                grew.then_some(list.capacity()),
+                after,
+                "{places} {most} {limit}"
+            );
+            assert!(grew || list.capacity() == places);
+        }
+    }
+
+    #[test]
     fn what_is_fetched_comes_back_in_order_some_calls_later() {
         let headers: Vec<u64> = vec![0; 3 * AHEAD + 1];
         let objects = headers.iter().map(|header| NonNull::from(header).cast());

@@ -71,7 +71,7 @@ impl Cursor {
         // SAFETY: listed arenas are mapped.
         let at = |place: usize| Some(unsafe { arenas.get(place)?.as_ref() }.base());
         let left = self.page < PAGES;
-        if left && self.arena != 0 && at(self.place) == Some(self.arena) {
+        if left && at(self.place) == Some(self.arena) {
             return Some(());
         }
         let from = self.arena + usize::from(!left);

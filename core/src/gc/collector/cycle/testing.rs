@@ -21,7 +21,7 @@ pub(super) struct Node {
 pub(super) struct Large {
     pub(super) slots: RefCell<Vec<GcAny>>,
     #[trace(leaf)]
-    bytes: [u8; 10_000],
+    _bytes: [u8; 10_000],
 }
 
 pub(super) fn heap(most: usize) -> Heap {
@@ -44,7 +44,7 @@ pub(super) fn nodes(heap: &Heap, count: usize) -> Vec<Gc<Node>> {
 pub(super) fn large(heap: &Heap) -> Gc<Large> {
     heap.alloc(Large {
         slots: RefCell::default(),
-        bytes: [0; 10_000],
+        _bytes: [0; 10_000],
     })
 }
 

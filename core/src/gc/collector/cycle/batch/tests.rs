@@ -24,6 +24,7 @@ fn batches_are_as_many_as_the_budget_pays_for_and_at_least_one_component() {
         (&[1; 50], 44, 11),
         (&[3; 50], 44, 9),
         (&[3; 50], 1, 3),
+        (&[6; 50], 4, 6),
         (&[7; 50], 4, 7),
     ] {
         let heap = heap(6);

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
-use super::super::testing::{heap, large, make_old, nodes, object};
+use super::super::testing::{heap, large, make_old, object};
 use super::*;
+use crate::alloc::arena::ARENA_BYTES;
 use crate::{Gc, Heap};
 
 /// What a walk meets, as addresses: of pages, then of registered objects.
@@ -40,14 +41,14 @@ fn pages(heap: &Heap) -> Vec<usize> {
 struct Wide {
     slot: std::cell::RefCell<Option<Gc<Wide>>>,
     #[trace(leaf)]
-    bytes: [u8; 2000],
+    _bytes: [u8; 2000],
 }
 
 fn wides(heap: &Heap, count: usize) -> Vec<Gc<Wide>> {
     let wide = |_| {
         heap.alloc(Wide {
             slot: std::cell::RefCell::default(),
-            bytes: [0; 2000],
+            _bytes: [0; 2000],
         })
     };
     (0..count).map(wide).collect()
@@ -78,7 +79,7 @@ fn a_walk_goes_on_whatever_happens_to_pages_arenas_and_registry() {
     for seed in 0..12 {
         let mut random = fastrand::Rng::with_seed(seed);
         let heap = heap(100);
-        let mut held: Vec<_> = wides(&heap, random.usize(2000..7000))
+        let mut held: Vec<_> = wides(&heap, random.usize(2000..15_000))
             .into_iter()
             .map(Some)
             .collect();
@@ -91,13 +92,18 @@ fn a_walk_goes_on_whatever_happens_to_pages_arenas_and_registry() {
         let (mut cursor, mut met) = (Cursor::default(), (Vec::new(), Vec::new()));
         while let Some(next) = cursor.next(heap.core()) {
             note(&mut met, &next);
-            if random.u8(..16) > 0 {
+            if random.u8(..24) > 0 {
                 continue;
             }
-            // Whole stretches, so that pages and arenas come free.
+            // Whole stretches, so that pages come free, or whole arenas.
             let from = random.usize(..held.len());
             let to = (from + random.usize(..2500)).min(held.len());
-            held[from..to].fill(None);
+            if let (Some(it), true) = (held[from].clone(), random.bool()) {
+                held.retain(|other| arena(other) != arena(&Some(it.clone())));
+                held.push(None);
+            } else {
+                held[from..to].fill(None);
+            }
             if random.u8(..4) == 0 {
                 held.extend(wides(&heap, random.usize(..1500)).into_iter().map(Some));
             }
@@ -120,6 +126,12 @@ fn a_walk_goes_on_whatever_happens_to_pages_arenas_and_registry() {
         }
         heap.verify().unwrap();
     }
+}
+
+/// The arena of an object that is there.
+fn arena(of: &Option<Gc<Wide>>) -> Option<usize> {
+    let address = of.as_ref().map(|it| object(it).addr().get());
+    address.map(|address| address & !(ARENA_BYTES - 1))
 }
 
 fn objects(of: &[Option<Gc<super::super::testing::Large>>]) -> Vec<usize> {

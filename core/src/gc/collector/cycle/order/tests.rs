@@ -132,6 +132,8 @@ fn batches_are_as_many_whole_components_as_there_is_room_for() {
         assert!(order.is_done(members));
         assert!(order.take(members, 9).is_empty());
     }
+    // What does not fit into memory is not begun.
+    assert!(!Order::default().begin(usize::MAX));
     // Where nothing was ordered all are one.
     let mut order = Order::default();
     assert!(!order.is_done(5));

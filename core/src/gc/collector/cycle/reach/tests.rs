@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::super::Phase;
 use super::super::testing::{cycle_at, heap, large, link, make_old, node, nodes, object};
 use super::*;
-use crate::gc::header::{COPY_ONE, IMMORTAL_WORD, UNTRACKED};
+use crate::gc::header::{IMMORTAL_WORD, UNTRACKED};
 use crate::{Callback, Ephemeron, Gc, Heap, Trace, Weak};
 
 fn is_in_cycle_and_reached(header: &Header) -> bool {
@@ -76,20 +76,21 @@ fn what_has_more_references_than_edges_is_queued() {
     let (word, scratch) = (header.word.get(), header.scratch.get());
     let mut cycle = Cycle::new(heap.core());
     let cycles = State::Cycle as u32;
+    let met = |edges: u32| cycles | edges << COPY_SHIFT;
     for (word, bits, queued) in [
-        (3, cycles | 2 * COPY_ONE, true),
-        (3, cycles | 3 * COPY_ONE, false),
+        (3, met(2), true),
+        (3, met(3), false),
         // Counted twice by a move.
-        (3, cycles | 4 * COPY_ONE, false),
+        (3, met(4), false),
         (1, cycles, true),
         (1, cycles | REACHED, false),
         (1, 0, false),
-        (3, 2 * COPY_ONE, false),
-        (IMMORTAL_WORD, cycles | 3 * COPY_ONE, true),
+        (3, 2 << COPY_SHIFT, false),
+        (IMMORTAL_WORD, met(3), true),
         // As many edges as can be noted, or more.
-        (NOTE_MAX, cycles | NOTE_MAX * COPY_ONE, true),
-        (NOTE_MAX - 1, cycles | (NOTE_MAX - 1) * COPY_ONE, false),
-        (NOTE_MAX, cycles | (NOTE_MAX - 1) * COPY_ONE, true),
+        (NOTE_MAX, met(NOTE_MAX), true),
+        (NOTE_MAX - 1, met(NOTE_MAX - 1), false),
+        (NOTE_MAX, met(NOTE_MAX - 1), true),
     ] {
         header.word.set(word);
         header.scratch.set(2 | bits);

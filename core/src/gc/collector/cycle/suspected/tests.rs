@@ -1,5 +1,5 @@
+use super::super::Phase;
 use super::super::testing::{cycle_at, heap, large, link, make_old, node, nodes, object, page};
-use super::super::{Phase, count};
 use super::*;
 use crate::gc::header::{FINALIZED, HAS_WEAK};
 use crate::{Gc, Heap, Trace};
@@ -91,7 +91,7 @@ fn check_gathering(heap: &Heap, garbage: &[NonNull<Header>], live: &[NonNull<Hea
     for &object in live {
         // SAFETY: held.
         let header = unsafe { object.as_ref() };
-        assert_eq!(note(header).0, false, "other marks are gone");
+        assert!(!note(header).0, "other marks are gone");
         assert_eq!(cycle.suspected.place(object), None);
     }
     cycle.give_up(heap.core());
@@ -208,7 +208,7 @@ fn only_what_stays_old_and_unreached_is_suspected() {
         assert_eq!(header.scratch.get() & !FLAGS_MASK, after);
     }
     header.scratch.set(marks);
-    assert!(count::is_old(core, header));
+    assert!(is_old(core, header));
 }
 
 #[test]
@@ -229,6 +229,11 @@ fn gathering_costs_what_is_looked_at_and_half_of_what_is_found() {
     let found = cycle.suspected.members.len();
     assert!(found >= 16, "{found}");
     assert_eq!(budget.left(), 1000 - carved / 8 - found / 2);
+    // What is in the list already costs no more than a look.
+    let mut budget = Budget::new(1000);
+    gather_page(heap.core(), &mut cycle, page, &mut budget);
+    assert_eq!(cycle.suspected.members.len(), found);
+    assert_eq!(budget.left(), 1000 - carved / 8);
     cycle.give_up(heap.core());
     drop(held);
 }
