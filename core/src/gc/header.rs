@@ -252,3 +252,6 @@ impl Header {
         self.scratch.set(self.scratch.get() & FLAGS_MASK);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -231,6 +231,8 @@ fn a_reference_that_calls_back_goes_before_its_referent() {
         if calls {
             let ends: &[_] = if held.is_none() { &[objects.1] } else { &[] };
             assert_eq!(successors(&cycle, header), ends);
+        } else {
+            assert_eq!(cycle.suspected.place(header), None, "it is a leaf");
         }
         cycle.give_up(heap.core());
         drop(held);
@@ -259,6 +261,9 @@ fn a_key_goes_before_its_ephemerons_or_their_values() {
         let mut cycle = cycle_at(&heap, Phase::Order, || 1000);
         let end = if held { objects.1 } else { header };
         assert_eq!(successors(&cycle, objects.0), sorted(&[objects.0, end]));
+        if !held {
+            assert_eq!(successors(&cycle, header), [objects.1], "not the key");
+        }
         // The key and a value that leads back to it are one.
         while !order_suspected(&mut cycle, &mut Budget::new(5)) {}
         let members = cycle.suspected.members.len();
