@@ -1,6 +1,5 @@
 use std::collections::VecDeque;
 
-use super::super::super::header::CLEAN;
 use super::*;
 use crate::{Gc, Heap};
 
@@ -9,7 +8,7 @@ fn what_is_on_its_way_can_go_back_onto_the_stack() {
     let heap = Heap::builder().enabled(false).build();
     let headers: Vec<u64> = vec![0; 2 * AHEAD];
     let mut work = Work::new(heap.core(), 2);
-    let mut all: Vec<NonNull<Header>> = headers.iter().map(|h| NonNull::from(h).cast()).collect();
+    let mut all = objects(&headers);
     for &object in &all {
         work.push_grey(object);
     }
@@ -30,33 +29,6 @@ fn what_is_on_its_way_can_go_back_onto_the_stack() {
     back.sort();
     all.sort();
     assert_eq!(back, all, "each once");
-}
-
-#[test]
-fn lists_double_within_their_limits() {
-    // (places, most to add, limit) -> places afterwards
-    for (places, most, limit, after) in [
-        (0, usize::MAX, usize::MAX, Some(512)),
-        (512, usize::MAX, usize::MAX, Some(1024)),
-        (2000, usize::MAX, usize::MAX, Some(4000)),
-        (2000, 7, usize::MAX, Some(2007)),
-        (0, usize::MAX, 512, Some(512)),
-        (0, usize::MAX, 511, None),
-        (512, usize::MAX, 1023, None),
-        (512, usize::MAX, 1024, Some(1024)),
-        (0, 1, 0, Some(1)),
-        (0, 2, 0, None),
-    ] {
-        let mut list = Vec::with_capacity(places);
-        list.resize(places, NonNull::dangling());
-        let grew = grow(&mut list, most, limit);
-        assert_eq!(
-            grew.then_some(list.capacity()),
-            after,
-            "{places} {most} {limit}"
-        );
-        assert!(grew || list.capacity() == places);
-    }
 }
 
 #[test]
@@ -83,7 +55,7 @@ fn objects(headers: &[u64]) -> Vec<NonNull<Header>> {
 fn a_ring_gives_back_what_came_first() {
     let headers = [0; 4 * AHEAD];
     let mut waiting = objects(&headers).into_iter();
-    let (mut ring, mut inside) = (Ahead::default(), std::collections::VecDeque::new());
+    let (mut ring, mut inside) = (Ahead::default(), VecDeque::new());
     assert_eq!(ring.pop(), None);
     for takes in [3, AHEAD, 5, AHEAD + 1] {
         while !ring.is_full()
@@ -102,7 +74,7 @@ fn a_ring_gives_back_what_came_first() {
 
 #[test]
 fn grey_objects_come_out_once_and_the_last_only_when_asked() {
-    let heap = crate::Heap::new();
+    let heap = Heap::new();
     let headers = [0; 3 * AHEAD];
     let mut work = Work::new(heap.core(), 2);
     objects(&headers)
@@ -169,18 +141,11 @@ fn a_candidate_starts_with_its_count_less_the_guard() {
     header.word.set(word);
 }
 
-/// Addresses that stand for objects; nothing looks at them.
-fn addresses(count: usize) -> (Vec<u64>, Vec<NonNull<Header>>) {
-    let headers: Vec<u64> = vec![0; count];
-    let objects = headers.iter().map(|header| NonNull::from(header).cast());
-    let objects = objects.collect();
-    (headers, objects)
-}
-
 #[test]
 fn the_mark_stack_comes_back_through_a_queue_of_prefetches() {
     let heap = Heap::builder().enabled(false).build();
-    let (_headers, objects) = addresses(3000);
+    let headers = vec![0; 3000];
+    let objects = objects(&headers);
     for seed in 0..40 {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut work = Work::new(heap.core(), 2);
@@ -223,39 +188,6 @@ fn the_mark_stack_comes_back_through_a_queue_of_prefetches() {
             assert_eq!(work.grey, stack);
         }
     }
-}
-
-#[test]
-fn a_candidate_has_its_count_without_the_guard() {
-    let heap = Heap::builder().enabled(false).build();
-    let object = heap.alloc(1_u64);
-    let header = object.header_ref();
-    let word = header.word.get();
-    for (count, guards, copied, aside) in [
-        (1, 0, 1, None),
-        (7, 0, 7, None),
-        (7, 1, 6, None),
-        (COPY_MAX - 1, 0, COPY_MAX - 1, None),
-        (COPY_MAX, 0, COPY_MAX, Some(COPY_MAX)),
-        (COPY_MAX, 1, COPY_MAX - 1, None),
-        (COPY_MAX + 5, 1, COPY_MAX, Some(COPY_MAX + 4)),
-    ] {
-        let mut work = Work::new(heap.core(), 2);
-        work.guards = guards;
-        header.word.set(CLEAN | count);
-        for examined in 1..3 {
-            work.mark_candidate(NonNull::from(header));
-            assert_eq!(work.examined, examined);
-        }
-        assert_eq!(
-            (header.copied_count(), header.is_marked(Mark::Pending)),
-            (copied, true)
-        );
-        let address = std::ptr::from_ref(header).addr();
-        assert_eq!(work.large_counts.get(&address).copied(), aside);
-        header.unmark();
-    }
-    header.word.set(word);
 }
 
 #[test]
@@ -319,7 +251,8 @@ fn an_edge_that_is_lost_is_marked_or_ends_the_cycle() {
 #[test]
 fn members_of_a_list_are_all_there_is() {
     let heap = Heap::builder().enabled(false).build();
-    let (_headers, objects) = addresses(5);
+    let headers = [0; 5];
+    let objects = objects(&headers);
     let work = Work::over(heap.core(), objects.clone());
     assert_eq!((work.candidates, work.oldest), (objects, -1));
 }
