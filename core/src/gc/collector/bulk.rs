@@ -318,7 +318,7 @@ mod tests {
     const COUNT: usize = 3000;
 
     #[test]
-    fn a_page_of_one_type_is_freed_at_once_only_where_no_user_code_is() {
+    fn drops_finalizers_and_weak_references_see_what_wide_collections_free() {
         for (drops, ends, weak) in [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, 0), (1, 1, 1)] {
             let heap = Heap::builder().enabled(false).build();
             heap.examine_widely_above(Some(0));
