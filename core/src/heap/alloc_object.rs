@@ -33,12 +33,11 @@ impl Heap {
         if T::HOLDS {
             core.count_allocation();
         }
-        let value = ManuallyDrop::into_inner(value);
         let info = TypeInfo::of::<T>();
         match core.take_cached(info, const { Layout::new::<GcBox<T>>() }) {
-            // SAFETY: the block is ours and fits.
-            Some(header) => unsafe { core.settle(Room { header, flags: 0 }, value) },
-            None => core.alloc_slow(info, value),
+            // SAFETY: the block is ours and fits; the value is not used again.
+            Some(header) => unsafe { core.settle(Room { header, flags: 0 }, &value) },
+            None => core.alloc_slow(info, ManuallyDrop::into_inner(value)),
         }
     }
 
@@ -288,8 +287,8 @@ impl HeapCore {
     #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn alloc_uncounted<T: Trace>(&self, value: T) -> Result<Gc<T>, AllocError> {
         match self.take_object(TypeInfo::of::<T>(), Layout::new::<GcBox<T>>()) {
-            // SAFETY: the block is ours and fits.
-            Ok(room) => Ok(unsafe { self.settle(room, value) }),
+            // SAFETY: the block is ours and fits; the value is not used again.
+            Ok(room) => Ok(unsafe { self.settle(room, &ManuallyDrop::new(value)) }),
             Err(error) => Err(self.uncount(T::HOLDS, error)),
         }
     }
@@ -301,23 +300,24 @@ impl HeapCore {
     #[cfg_attr(feature = "tracemalloc", track_caller)]
     fn alloc_slow<T: Trace>(&self, info: &'static TypeInfo, value: T) -> Gc<T> {
         match self.take_counted_slow(info, Layout::new::<GcBox<T>>()) {
-            // SAFETY: the block is ours and fits.
-            Ok(room) => unsafe { self.settle(room, value) },
+            // SAFETY: the block is ours and fits; the value is not used again.
+            Ok(room) => unsafe { self.settle(room, &ManuallyDrop::new(value)) },
             Err(error) => no_room(&error),
         }
     }
 
-    /// Moves a value into its room. The value comes before the header's word,
-    /// which makes it visible.
+    /// Moves a value into its room, from where it lies: without optimisation each hand that it went through would have room
+    /// for it on the stack. The value comes before the header's word, which makes it visible.
     ///
     /// # Safety
     /// 1. The room was taken for a `GcBox<T>` and is not used yet.
+    /// 2. The value is not used again where it was.
     #[inline(always)]
-    unsafe fn settle<T: Trace>(&self, room: Room, value: T) -> Gc<T> {
+    unsafe fn settle<T: Trace>(&self, room: Room, value: &ManuallyDrop<T>) -> Gc<T> {
         let raw = room.header.as_ptr();
-        // SAFETY: duty 1.
+        // SAFETY: the duties.
         unsafe {
-            GcBox::<T>::value_ptr(raw).write(value);
+            GcBox::<T>::value_ptr(raw).copy_from_nonoverlapping(&raw const **value, 1);
             self.bear(raw, TypeInfo::of::<T>(), room.flags);
             Gc::from_header(raw)
         }
